@@ -1,0 +1,31 @@
+// A pool of workers that share the tasks of one loop at a time. Between loops they spin for a moment, then sleep.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+namespace ddpm {
+
+class ThreadPool {
+ public:
+  /// threads >= 1, the caller's own thread included; throws Error otherwise.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const;
+
+  /// Calls body(task, worker) for every task in [0, tasks), worker in [0, threads()), and returns when all are done.
+  /// Which worker runs a task is left open, so results may not depend on it. `body` may not throw or call run().
+  void run(int tasks, const std::function<void(int task, int worker)>& body);
+
+  /// The number of CPUs this process may use.
+  static int default_threads();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ddpm

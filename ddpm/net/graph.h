@@ -1,0 +1,115 @@
+// A network as rows: operation, inputs, parameter name, attributes, shape. Engines compile rows; nothing else knows an
+// architecture. Values are images of activations {c, h, w}, one a sample; vectors are {n, 1, 1}.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ddpm/base/shape.h"
+
+namespace ddpm {
+
+using Value = int;  // index of the row that makes it
+inline constexpr Value kNoValue = -1;
+
+enum class Op {
+  // forward
+  input,           // x, or another tensor the caller gives (Attributes::slot)
+  time_embedding,  // sinusoids of the sample's time -> {dim, 1, 1}
+  conv,            // weight [out, in, k, k] (or [out, in] when k = 1), bias [out]
+  norm_stats,      // {c, h, w} -> {2 groups, 1, 1}: mean of each group, then 1 / sqrt(variance + eps) of each
+  normalize,       // (x, stats): (x - mean) * rstd * weight[c] + bias[c]
+  silu,            // x / (1 + e^-x)
+  add,             // same shapes, or the second {c, 1, 1} added to every pixel
+  scale,           // x * alpha
+  upsample,        // nearest, twice the size
+  concat,          // along channels
+  dropout,         // training only; mask from Philox by (layer, sample, step), scaled by 1 / (1 - p)
+  dot_tokens,      // (a, b) -> {heads * tokens(b), h, w}: alpha * <a_i, b_j> within each head
+  softmax,         // over each of `heads` equal parts of the channels
+  mix_tokens,      // (p, v): out_i = alpha * sum_j p_ij v_j within each head
+  // backward
+  conv_dx,         // (dy): data gradient of the conv whose attributes it carries
+  conv_dw,         // (x, dy): gradient of weight and bias; no value
+  normalize_dx,    // (x, stats, dy)
+  normalize_dw,    // (x, stats, dy): gradient of weight and bias; no value
+  silu_dx,         // (x, dy)
+  sum_pixels,      // {c, h, w} -> {c, 1, 1}
+  upsample_dx,     // (dy): sums of 2 x 2
+  slice,           // channels [begin, begin + c)
+  softmax_dx,      // (p, dp)
+  mix_tokens_transposed,  // (p, d): out_j = alpha * sum_i p_ij d_i within each head
+};
+
+struct Attributes {
+  int slot = 0;                         // input: which of the caller's tensors
+  int kernel = 1, stride = 1;           // conv
+  int pad_before = 0, pad_after = 0;    // conv, both axes: zeros before and after
+  int groups = 1;                       // norm_stats, normalize
+  double epsilon = 0;                   // norm_stats
+  double alpha = 1;                     // scale, dot_tokens, mix_tokens
+  double p = 0;                         // dropout probability
+  int layer = 0;                        // dropout: its number in the graph
+  int heads = 1;                        // attention rows
+  int begin = 0;                        // slice
+  bool flip_sin_to_cos = false;         // time_embedding: [cos, sin] rather than [sin, cos]
+  double freq_shift = 0;                // time_embedding: exponents i / (dim / 2 - freq_shift)
+};
+
+struct Node {
+  Op op;
+  std::vector<Value> inputs;
+  std::string param;  // "down_blocks.0.resnets.0.conv1" stands for .weight and .bias; "" = none
+  Attributes a;
+  Shape shape;        // of the value; {0, 1, 1} for rows that only make parameter gradients
+};
+
+/// A parameter tensor as stored in a model folder.
+struct ParamSpec {
+  std::string name;        // with .weight or .bias
+  std::vector<int> shape;  // [out, in, k, k], [out, in] or [n]
+
+  std::size_t size() const;
+  bool operator==(const ParamSpec&) const = default;
+};
+
+/// Built row by row; every builder checks shapes and throws BugError (callers check configs first).
+class Graph {
+ public:
+  Value input(Shape shape, int slot = 0);
+  Value time_embedding(int dim, bool flip_sin_to_cos, double freq_shift);
+  /// A square convolution. `matrix`: the weight is stored as [out, in] (a linear layer), kernel 1.
+  Value conv(Value x, const std::string& param, int out_channels, int kernel, int stride, int pad_before,
+             int pad_after, bool matrix = false);
+  Value linear(Value x, const std::string& param, int out_channels);
+  Value group_norm(Value x, const std::string& param, int groups, double epsilon);
+  Value silu(Value x);
+  Value add(Value a, Value b);
+  Value scale(Value x, double alpha);
+  Value upsample(Value x);
+  Value concat(Value a, Value b);
+  Value dropout(Value x, double p);
+  /// softmax(alpha q k^T) v over pixels as tokens, alpha = 1 / sqrt(channels / heads).
+  Value attention(Value q, Value k, Value v, int heads);
+
+  /// Appends a row as it is (gradient() does); declares no parameter.
+  Value append(Node node);
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const Node& node(Value v) const { return nodes_.at(v); }
+  Shape shape(Value v) const { return nodes_.at(v).shape; }
+  const std::vector<ParamSpec>& params() const { return params_; }  // in order of first use
+  Value output = kNoValue;
+
+ private:
+  void declare(const std::string& param, std::vector<int> weight, int bias);
+
+  std::vector<Node> nodes_;
+  std::vector<ParamSpec> params_;
+  int dropouts_ = 0;
+};
+
+std::string_view to_string(Op op);
+
+}  // namespace ddpm
