@@ -1,0 +1,59 @@
+// A training run's configuration: what CONFIG.toml says, checked.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ddpm/diffusion/prediction.h"
+#include "ddpm/net/unet.h"
+
+namespace ddpm {
+
+struct DataConfig {
+  std::string path;           // DATA of design: open_dataset's forms
+  std::string eval;           // held-out images; "" = none
+  bool flip = false;          // mirror half of the images, left to right
+};
+
+struct DiffusionConfig {
+  std::string schedule = "linear:1000";
+  Prediction prediction = Prediction::eps;
+  Variance variance = Variance::fixed_large;
+};
+
+struct TrainConfig {
+  std::int64_t steps = 800'000;
+  int batch = 128;
+  int micro_batch = 0;  // images at a time, in whole slices; 0 = one slice
+  double learning_rate = 2e-4;
+  std::int64_t warmup = 5000;  // steps of linear warm-up
+  double ema = 0.9999;         // decay; warm-up min(ema, (1 + n) / (10 + n))
+  double clip = 1;             // global gradient norm; 0 = off
+  std::int64_t save_every = 1000, sample_every = 1000, eval_every = 1000;
+  int keep = 2;          // checkpoints kept
+  int sample_count = 64; // images in a sample grid
+  std::string sample_plan = "ddim:50";
+  int eval_count = 512;  // held-out images in the loss at fixed t and noise
+  std::uint64_t seed = 0;
+};
+
+struct RunConfig {
+  DataConfig data;
+  UNetConfig net;
+  DiffusionConfig diffusion;
+  TrainConfig train;
+};
+
+/// Parses and checks TOML text; `overrides` are `a.b=value` from --set, applied after the file and reported as such. Every mistake
+/// is found in one pass: the Error (usage) lists each as `file:line:column: key: got, expected; nearest key`.
+RunConfig parse_config(const std::string& text, const std::string& file,
+                       const std::vector<std::string>& overrides = {});
+RunConfig read_config(const std::filesystem::path& file,
+                      const std::vector<std::string>& overrides = {});
+
+/// TOML with every key: parse_config(config_text(c)) == c. This is what a run folder keeps.
+std::string config_text(const RunConfig& config);
+
+}  // namespace ddpm
