@@ -9,6 +9,9 @@ find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+# SSE has no fma and Highway's EMU128 would round twice: without AVX2 or better we run on one lane (SCALAR) with std::fma.
+target_compile_definitions(PkgConfig::hwy INTERFACE HWY_BROKEN_EMU128=1
+                           "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4)")
 add_library(hwy ALIAS PkgConfig::hwy)
 if(DDPM_TESTS)
   find_package(GTest REQUIRED)

@@ -1,7 +1,9 @@
 #include "ddpm/base/exact.h"
 
+#include <array>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -11,18 +13,21 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// Constants in two parts: the high one has trailing zero bits, so that k * high is exact for the k that occur.
+// Constants in two parts: the high one has trailing zero bits, so that k * high is exact for the k
+// that occur.
 constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
 constexpr double kHalfPi1 = 0x1.921fb54400000p+0, kHalfPi2 = 0x1.0b4611a600000p-34,
                  kHalfPi3 = 0x1.3198a2e037073p-69;
 
-double power_of_two(int k) { return std::bit_cast<double>(static_cast<std::uint64_t>(k + 1023) << 52); }
+double power_of_two(int k) {
+  return std::bit_cast<double>(static_cast<std::uint64_t>(k + 1023) << 52);
+}
 
-// sum_{i=0}^{n-1} coefficient(i) * x^i by Horner's rule.
-template <int n, class Coefficient>
-double horner(double x, Coefficient coefficient) {
-  double sum = coefficient(n - 1);
-  for (int i = n - 2; i >= 0; --i) sum = sum * x + coefficient(i);
+// sum_i coefficients[i] * x^i by Horner's rule.
+template <std::size_t n>
+double horner(double x, const std::array<double, n>& coefficients) {
+  double sum = coefficients[n - 1];
+  for (std::size_t i = n - 1; i-- > 0;) sum = sum * x + coefficients[i];
   return sum;
 }
 
@@ -32,20 +37,32 @@ constexpr double inverse_factorial(int n) {
   return 1 / product;
 }
 
-// sin r and cos r for |r| <= pi/4 + a little: Taylor, remainders below 2e-18 and 4e-17. `tail` is a correction to r.
+// coefficient(0), coefficient(1), ...: worked out by the compiler, which rounds as IEEE 754 does.
+template <std::size_t n, class Coefficient>
+constexpr std::array<double, n> table(Coefficient coefficient) {
+  std::array<double, n> values{};
+  for (std::size_t i = 0; i < n; ++i) values[i] = coefficient(static_cast<int>(i));
+  return values;
+}
+
+constexpr auto kSine =
+    table<8>([](int i) { return (i % 2 ? 1 : -1) * inverse_factorial(2 * i + 3); });
+constexpr auto kCosine =
+    table<8>([](int i) { return (i % 2 ? -1 : 1) * inverse_factorial(2 * i + 4); });
+constexpr auto kExp = table<13>([](int i) { return inverse_factorial(i + 2); });
+constexpr auto kLog = table<11>([](int i) { return 2.0 / (2 * i + 3); });
+
+// sin r and cos r for |r| <= pi/4 + a little: Taylor, remainders below 2e-18 and 4e-17. `tail` is a
+// correction to r.
 double sin_near_zero(double r, double tail) {
   const double z = r * r;
-  const double series = horner<8>(z, [](int i) {
-    return (i % 2 ? 1 : -1) * inverse_factorial(2 * i + 3);
-  });
+  const double series = horner(z, kSine);
   return r + (r * z * series + tail * (1 - z / 2));
 }
 
 double cos_near_zero(double r, double tail) {
   const double z = r * r;
-  const double series = horner<8>(z, [](int i) {
-    return (i % 2 ? -1 : 1) * inverse_factorial(2 * i + 4);
-  });
+  const double series = horner(z, kCosine);
   const double half = z / 2;
   const double w = 1 - half;
   return w + (((1 - w) - half) + (z * z * series - r * tail));
@@ -85,9 +102,10 @@ double exp(double x) {
   const double r = high - low;  // |r| <= ln(2) / 2
   const double error = (high - r) - low;
   // e^r = 1 + r + r^2 (1/2 + r/6 + ...), Taylor to r^14: remainder 3e-20.
-  const double series = horner<13>(r, [](int i) { return inverse_factorial(i + 2); });
+  const double series = horner(r, kExp);
   const double value = 1 + (r + (r * r * series + error));
-  const int half = static_cast<int>(k) / 2;  // two steps, so that subnormal results round once at the end
+  const int half =
+      static_cast<int>(k) / 2;  // two steps, so that subnormal results round once at the end
   return value * power_of_two(half) * power_of_two(static_cast<int>(k) - half);
 }
 
@@ -107,11 +125,12 @@ double log(double x) {
     m /= 2;
     ++k;
   }
-  // log m = 2 atanh(s), s = (m - 1) / (m + 1), |s| <= 0.1716, written as f - (f^2/2 - s (f^2/2 + R)).
+  // log m = 2 atanh(s), s = (m - 1) / (m + 1), |s| <= 0.1716, written as f - (f^2/2 - s (f^2/2 +
+  // R)).
   const double f = m - 1;
   const double s = f / (2 + f);
   const double z = s * s;
-  const double series = z * horner<11>(z, [](int i) { return 2.0 / (2 * i + 3); });
+  const double series = z * horner(z, kLog);
   const double half = f * f / 2;
   return k * kLn2High - ((half - (s * (half + series) + k * kLn2Low)) - f);
 }

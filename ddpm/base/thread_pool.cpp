@@ -28,7 +28,8 @@ void pause() {
 // out in `busy`; the caller draws tasks too and returns when busy is 0.
 struct ThreadPool::State {
   std::vector<std::thread> workers;
-  const std::function<void(int, int)>* body = nullptr;
+  Call call = nullptr;
+  void* body = nullptr;
   int tasks = 0;
   std::atomic<int> next{0}, busy{0};
   std::atomic<unsigned> generation{0};
@@ -38,7 +39,7 @@ struct ThreadPool::State {
 
   void draw_tasks(int worker) {
     for (int task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
-      (*body)(task, worker);
+      call(body, task, worker);
     }
   }
 
@@ -95,14 +96,15 @@ ThreadPool::~ThreadPool() {
 
 int ThreadPool::threads() const { return static_cast<int>(state_->workers.size()) + 1; }
 
-void ThreadPool::run(int tasks, const std::function<void(int, int)>& body) {
+void ThreadPool::run(int tasks, Call call, void* body) {
   if (tasks <= 0) return;
   if (tasks == 1 || threads() == 1) {
-    for (int task = 0; task < tasks; ++task) body(task, 0);
+    for (int task = 0; task < tasks; ++task) call(body, task, 0);
     return;
   }
   State& s = *state_;
-  s.body = &body;
+  s.call = call;
+  s.body = body;
   s.tasks = tasks;
   s.next.store(0, std::memory_order_relaxed);
   s.busy.store(static_cast<int>(s.workers.size()), std::memory_order_relaxed);

@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "ddpm/cli/app.h"
+
+int main(int argc, char** argv) { return ddpm::cli::run(argc, argv); }

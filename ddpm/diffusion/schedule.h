@@ -44,7 +44,7 @@ class Schedule {
   const std::string& spec() const { return spec_; }
 
  private:
-  explicit Schedule(std::vector<double> betas, std::string spec);
+  Schedule(const std::vector<double>& betas, std::string spec, const std::string& name);
 
   std::string spec_;
   std::vector<double> beta_;                 // [T + 1], [0] unused

@@ -32,8 +32,9 @@ enum class Op {
   // backward
   conv_dx,         // (dy): data gradient of the conv whose attributes it carries
   conv_dw,         // (x, dy): gradient of weight and bias; no value
-  normalize_dx,    // (x, stats, dy)
-  normalize_dw,    // (x, stats, dy): gradient of weight and bias; no value
+  normalize_sums,  // (x, stats, dy) -> {2 c, 1, 1}: sums over pixels of dy, then of dy * (x - mean) * rstd
+  normalize_dx,    // (x, stats, dy, sums)
+  normalize_dw,    // (sums): gradient of weight and bias; no value
   silu_dx,         // (x, dy)
   sum_pixels,      // {c, h, w} -> {c, 1, 1}
   upsample_dx,     // (dy): sums of 2 x 2

@@ -15,10 +15,11 @@ namespace ddpm {
 class Params {
  public:
   Params() = default;
-  explicit Params(std::vector<ParamSpec> specs);  // zeros
+  /// Zeros. Names are unique (BugError otherwise).
+  explicit Params(std::vector<ParamSpec> specs);
 
   const std::vector<ParamSpec>& specs() const { return specs_; }
-  bool has(const std::string& name) const { return offsets_.contains(name); }
+  bool has(const std::string& name) const { return places_.contains(name); }
 
   /// Throws BugError for an unknown name.
   std::span<float> tensor(const std::string& name);
@@ -26,11 +27,17 @@ class Params {
 
   std::span<float> all() { return values_; }
   std::span<const float> all() const { return values_; }
+  /// Where the tensor starts in all(). Throws BugError for an unknown name.
   std::size_t offset(const std::string& name) const;
 
  private:
+  struct Place {
+    std::size_t offset, size;
+  };
+  const Place& place(const std::string& name) const;
+
   std::vector<ParamSpec> specs_;
-  std::map<std::string, std::size_t> offsets_;
+  std::map<std::string, Place> places_;
   std::vector<float> values_;
 };
 

@@ -15,12 +15,16 @@ struct DataConfig {
   std::string path;           // DATA of design: open_dataset's forms
   std::string eval;           // held-out images; "" = none
   bool flip = false;          // mirror half of the images, left to right
+
+  bool operator==(const DataConfig&) const = default;
 };
 
 struct DiffusionConfig {
   std::string schedule = "linear:1000";
   Prediction prediction = Prediction::eps;
   Variance variance = Variance::fixed_large;
+
+  bool operator==(const DiffusionConfig&) const = default;
 };
 
 struct TrainConfig {
@@ -37,6 +41,8 @@ struct TrainConfig {
   std::string sample_plan = "ddim:50";
   int eval_count = 512;  // held-out images in the loss at fixed t and noise
   std::uint64_t seed = 0;
+
+  bool operator==(const TrainConfig&) const = default;
 };
 
 struct RunConfig {
@@ -44,6 +50,8 @@ struct RunConfig {
   UNetConfig net;
   DiffusionConfig diffusion;
   TrainConfig train;
+
+  bool operator==(const RunConfig&) const = default;
 };
 
 /// Parses and checks TOML text; `overrides` are `a.b=value` from --set, applied after the file and reported as such. Every mistake

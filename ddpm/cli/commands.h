@@ -1,0 +1,15 @@
+// One function a subcommand, each in a file of its name. Arguments and defaults live in that file only.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace ddpm::cli {
+
+void add_train(CLI::App& app);
+void add_sample(CLI::App& app);
+void add_predict(CLI::App& app);
+void add_forward(CLI::App& app);
+void add_info(CLI::App& app);
+void add_data(CLI::App& app);
+
+}  // namespace ddpm::cli

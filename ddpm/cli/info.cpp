@@ -1,0 +1,167 @@
+// ddpm info MODEL|FILE: what it is, what is in it.
+#include <fmt/ranges.h>
+
+#include "ddpm/base/error.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/utf8.h"
+#include "ddpm/cli/commands.h"
+#include "ddpm/cli/options.h"
+#include "ddpm/cli/output.h"
+#include "ddpm/image/png.h"
+#include "ddpm/net/safetensors.h"
+
+namespace ddpm::cli {
+namespace {
+
+struct InfoArgs {
+  std::string what;
+  bool json = false;
+};
+
+const char* name_of(DType type) {
+  switch (type) {
+    case DType::f32: return "f32";
+    case DType::f16: return "f16";
+    case DType::bf16: return "bf16";
+    case DType::f64: return "f64";
+    case DType::i64: return "i64";
+    case DType::i32: return "i32";
+    case DType::u8: return "u8";
+  }
+  return "?";
+}
+
+template <class T>
+Json json_integers(const std::vector<T>& values) {
+  std::vector<Json> list;
+  for (const T value : values) list.push_back(json_integer(value));
+  return json_list(std::move(list));
+}
+
+// Names in files we read may be any UTF-8, control characters included.
+std::string one_line(const std::string& text) {
+  std::string out = to_utf8(text);
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return out;
+}
+
+std::vector<int> attention_heights(const UNetConfig& net) {
+  std::vector<int> heights;
+  for (std::size_t i = 0; i < net.attention.size(); ++i) {
+    if (net.attention[i]) heights.push_back(net.height >> i);
+  }
+  return heights;
+}
+
+std::string schedule_name(const Schedule& schedule) {
+  return schedule.spec().empty() ? fmt::format("{} given betas", schedule.T()) : schedule.spec();
+}
+
+void model_as_json(const Model& model) {
+  const UNetConfig& net = model.config;
+  print_json(
+      "ddpm.info/1",
+      {{"kind", json_string("model")},
+       {"path", json_string(to_utf8(model.folder.string()))},
+       {"parameters", json_integer(static_cast<std::int64_t>(model.params.all().size()))},
+       {"tensors", json_integer(static_cast<std::int64_t>(model.params.specs().size()))},
+       {"weights", json_string(weights_hash(model))},
+       {"shape", json_integers(std::vector<int>{net.in_channels, net.height, net.width})},
+       {"block_out_channels", json_integers(net.block_out_channels)},
+       {"attention_resolutions", json_integers(attention_heights(net))},
+       {"layers_per_block", json_integer(net.layers_per_block)},
+       {"schedule", json_string(schedule_name(model.schedule))},
+       {"T", json_integer(model.schedule.T())},
+       {"prediction", json_string(std::string(to_string(model.view.prediction)))},
+       {"variance", json_string(std::string(to_string(model.view.variance)))}});
+}
+
+void model_info(const Model& model, bool json) {
+  if (json) return model_as_json(model);
+  const UNetConfig& net = model.config;
+  const Schedule& schedule = model.schedule;
+  put_line("model       {}", one_line(model.folder.string()));
+  put_line("images      {} x {}, {} channel{}", net.width, net.height, net.in_channels,
+        net.in_channels == 1 ? "" : "s");
+  put_line("parameters  {} in {} tensors, weights {}", model.params.all().size(),
+        model.params.specs().size(), weights_hash(model));
+  put_line("levels      channels [{}], {} blocks each, attention at [{}] and in the middle",
+        fmt::join(net.block_out_channels, ", "), net.layers_per_block,
+        fmt::join(attention_heights(net), ", "));
+  put_line("schedule    {}: T = {}, beta {:.6g} to {:.6g}, alpha_bar(T) = {:.4g}",
+        one_line(schedule_name(schedule)), schedule.T(), schedule.beta(1),
+        schedule.beta(schedule.T()), schedule.alpha_bar(schedule.T()));
+  put_line("predicts    {}, variance {}", to_string(model.view.prediction),
+        to_string(model.view.variance));
+}
+
+void tensors_info(const std::string& path, const TensorFile& file, bool json) {
+  if (json) {
+    std::map<std::string, Json> tensors, metadata;
+    for (const auto& [name, tensor] : file.tensors) {
+      tensors[name] = json_object({{"dtype", json_string(name_of(tensor.dtype))},
+                                   {"shape", json_integers(tensor.shape)}});
+    }
+    for (const auto& [key, value] : file.metadata) metadata[key] = json_string(value);
+    return print_json("ddpm.info/1", {{"kind", json_string("safetensors")},
+                                      {"path", json_string(to_utf8(path))},
+                                      {"tensors", json_object(std::move(tensors))},
+                                      {"metadata", json_object(std::move(metadata))}});
+  }
+  put_line("safetensors {}: {} tensors", one_line(path), file.tensors.size());
+  for (const auto& [key, value] : file.metadata) put_line("  {} = {}", one_line(key), one_line(value));
+  for (const auto& [name, tensor] : file.tensors) {
+    put_line("  {:<4} [{}] {}", name_of(tensor.dtype), fmt::join(tensor.shape, ", "), one_line(name));
+  }
+}
+
+void png_info(const std::string& path, bool json) {
+  const Image image = value_or_throw(read_png(path));
+  const PngText text = value_or_throw(read_png_text(path));
+  if (json) {
+    std::map<std::string, Json> entries;
+    for (const auto& [key, value] : text) entries[to_utf8(key)] = json_string(to_utf8(value));
+    return print_json("ddpm.info/1",
+                      {{"kind", json_string("png")},
+                       {"path", json_string(to_utf8(path))},
+                       {"shape", json_integers(std::vector<int>{image.channels, image.height, image.width})},
+                       {"text", json_object(std::move(entries))}});
+  }
+  put_line("PNG {}: {} x {}, {} channels", one_line(path), image.width, image.height, image.channels);
+  for (const auto& [key, value] : text) {
+    if (key != "ddpm:command") put_line("  {}: {}", one_line(key), one_line(value));
+  }
+  const auto command = text.find("ddpm:command");
+  if (command != text.end()) put_line("made by:\n  {}", one_line(command->second));
+}
+
+void file_info(const std::string& path, bool json) {
+  const std::string bytes = value_or_throw(read_file(path));
+  if (bytes.compare(0, 8, "\x89PNG\r\n\x1A\n") == 0) return png_info(path, json);
+  if (std::filesystem::path(path).extension() == ".png") return png_info(path, json);  // says what is wrong
+  tensors_info(path, value_or_throw(parse_safetensors(bytes, path)), json);
+}
+
+void run_info(const InfoArgs& args) {
+  std::error_code none;
+  const std::filesystem::path path = args.what;
+  const bool file = std::filesystem::exists(path, none) &&
+                    !std::filesystem::is_directory(path, none) && path.filename() != "latest";
+  if (file) return file_info(args.what, args.json);
+  model_info(open_model(args.what), args.json);
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  auto args = std::make_shared<InfoArgs>();
+  auto* command = app.add_subcommand("info", "What a model, a tensor file or one of our PNGs holds.");
+  command->add_option("what", args->what, "model (folder, run or name), FILE.safetensors or FILE.png")
+      ->required();
+  command->add_flag("--json", args->json, "print it as JSON");
+  command->callback([args] { run_info(*args); });
+}
+
+}  // namespace ddpm::cli

@@ -1,0 +1,92 @@
+#include "ddpm/cli/options.h"
+
+#include <unistd.h>
+
+#include <bit>
+
+#include "ddpm/base/error.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/thread_pool.h"
+#include "ddpm/cli/output.h"
+
+namespace ddpm::cli {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uint64_t kMaxNameBytes = 4096;
+
+// RUN/latest is a link to the newest checkpoint or a file with its name.
+fs::path newest_checkpoint(const fs::path& run) {
+  const fs::path latest = run / "latest";
+  if (fs::is_directory(latest)) return latest;
+  std::string name = value_or_throw(read_file(latest, kMaxNameBytes));
+  name.erase(name.find_last_not_of(" \r\n") + 1);
+  return fs::is_directory(run / name) ? run / name : run / "checkpoints" / name;
+}
+
+fs::path model_folder(const std::string& name) {
+  std::error_code none;
+  const fs::path path = name;
+  if (fs::exists(path / "latest", none)) return newest_checkpoint(path);
+  if (path.filename() == "latest" && fs::is_regular_file(path, none)) {
+    return newest_checkpoint(path.parent_path());
+  }
+  return find_model(name);
+}
+
+}  // namespace
+
+void add_threads(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "threads to use, 0 = all; the results are the same")
+      ->check(CLI::Range(0, 1024))
+      ->envname("DDPM_THREADS");
+}
+
+void add_seed(CLI::App& command, std::uint64_t& seed) {
+  command.add_option("--seed", seed, "the same seed gives the same bytes");
+}
+
+int thread_count(int option) { return option > 0 ? option : ThreadPool::default_threads(); }
+
+Model open_model(const std::string& name) {
+  Model model = load_model(model_folder(name));
+  for (const std::string& warning : model.warnings) print_warning(warning);
+  return model;
+}
+
+Shape image_shape(const Model& model) {
+  return {model.config.in_channels, model.config.height, model.config.width};
+}
+
+std::string weights_hash(const Model& model) {
+  static_assert(std::endian::native == std::endian::little);
+  const std::span<const float> values = model.params.all();
+  const std::string_view bytes(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  return sha256_hex(bytes).substr(0, 16);
+}
+
+void check_output_file(const fs::path& path) {
+  std::error_code none;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (path.filename().empty() || fs::is_directory(path, none)) {
+    throw Error("[cli] output: got {}, expected a file name, and that is a folder", path.string());
+  }
+  if (!fs::is_directory(folder, none)) {
+    throw Error("[cli] output: the folder of {} does not exist; try mkdir -p {}", path.string(),
+                shell_word(folder.string()));
+  }
+  if (access(folder.c_str(), W_OK) != 0) {
+    throw Error("[cli] output: may not write into {}; try -o with another folder", folder.string());
+  }
+}
+
+std::string shell_word(const std::string& text) {
+  const std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=+@%";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+}  // namespace ddpm::cli

@@ -1,0 +1,40 @@
+// Options and arguments that several commands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+
+#include "ddpm/base/shape.h"
+#include "ddpm/net/model.h"
+
+namespace ddpm::cli {
+
+/// At most this many images are computed at a time, so memory stays bounded whatever is asked for.
+inline constexpr int kMaxBatch = 16;
+
+/// --threads; 0 (or DDPM_THREADS unset) is all.
+void add_threads(CLI::App& command, int& threads);
+
+/// --seed and its meaning.
+void add_seed(CLI::App& command, std::uint64_t& seed);
+
+/// Threads to use for an option of 0 or more.
+int thread_count(int option);
+
+/// MODEL: a model folder, a run folder (its newest checkpoint) or the name of a shipped model. Warnings go to stderr.
+Model open_model(const std::string& name);
+
+/// Channels, height and width of the model's images.
+Shape image_shape(const Model& model);
+
+/// SHA-256 of the weights as float32, the first 16 digits: which model made a picture.
+std::string weights_hash(const Model& model);
+
+/// Throws Error (usage) unless a file can be made at `path`: before any work is done.
+void check_output_file(const std::filesystem::path& path);
+
+/// `text` as one word for a POSIX shell.
+std::string shell_word(const std::string& text);
+
+}  // namespace ddpm::cli

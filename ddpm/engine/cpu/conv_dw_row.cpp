@@ -1,0 +1,125 @@
+// The weight gradient of a direct convolution: dW[o][i][tap] = sum over images and pixels of x[p + tap][i] dy[p][o], one fma
+// chain an entry, in increasing (image, pixel), for each slice of the batch by itself.
+#include <algorithm>
+
+#include "ddpm/engine/cpu/conv_tables.h"
+#include "ddpm/engine/cpu/row.h"
+
+namespace ddpm::cpu {
+namespace {
+
+constexpr int kRowsPerTask = 16;      // input channels: with all taps and 32 outputs 18 KiB of accumulators at 3x3
+constexpr int kPixelsPerPass = 512;   // at least; what a pass reads should stay in L2
+
+class ConvDwRow : public RowOp {
+ public:
+  explicit ConvDwRow(const RowContext& c)
+      : name_(c.node.param),
+        n_taps_(c.node.a.kernel * c.node.a.kernel),
+        x_(c.in[0]),
+        dy_(c.in[1]),
+        panels_(dy_.stride()),
+        taps_(transposed(forward_taps(c.node.a, x_.shape, dy_.shape), n_taps_)),
+        zeros_(x_.stride(), 0.0f),
+        workspace_(c.workspace) {
+    workspace_.require(tile_floats());
+    workspace_.require(3 * static_cast<std::size_t>(dy_.stride()) * 2);
+  }
+
+  void run(const Run& run, ThreadPool& pool) override {
+    const int row_blocks = (x_.shape.c + kRowsPerTask - 1) / kRowsPerTask;
+    const int tiles = row_blocks * panels_.count;
+    const int slices = static_cast<int>(run.slices.size());
+    pool.run(slices * (tiles + 1), [&](int task, int worker) {
+      const int slice = task % slices, what = task / slices;
+      int first = 0;
+      for (int s = 0; s < slice; ++s) first += run.slices[s];
+      float* scratch = workspace_.of(worker);
+      if (what == tiles) {
+        bias(*run.gradients[slice], first, run.slices[slice], reinterpret_cast<double*>(scratch));
+      } else {
+        tile(*run.gradients[slice], first, run.slices[slice], what % row_blocks * kRowsPerTask,
+             what / row_blocks, scratch);
+      }
+    });
+  }
+
+ private:
+  std::size_t tile_floats() const {
+    return static_cast<std::size_t>(n_taps_) * kRowsPerTask * panels_.width;
+  }
+
+  // Accumulators [tap][row][column] over passes of whole images, then scattered into the stored layout.
+  void tile(Params& gradient, int first_image, int images, int first_row, int panel, float* acc) const {
+    std::fill_n(acc, tile_floats(), 0.0f);
+    const int per_pass = std::max(1, kPixelsPerPass / dy_.pixels());
+    for (int done = 0; done < images; done += per_pass) {
+      pass(first_image + done, std::min(per_pass, images - done), first_row, panel, acc);
+    }
+    scatter(gradient.tensor(name_ + ".weight"), first_row, panel, acc);
+  }
+
+  void pass(int first_image, int images, int first_row, int panel, float* acc) const {
+    const int rows = std::min(kRowsPerTask, x_.shape.c - first_row);
+    for (int tap = 0; tap < n_taps_; ++tap) {
+      for (int r = 0; r < rows; r += kOuterRows) {
+        kernels().outer_product(
+            {.a = x_.image(first_image) + first_row + r,
+             .a_image = x_.image_size(),
+             .taps = taps_.data() + static_cast<std::size_t>(tap) * dy_.pixels(),
+             .zeros = zeros_.data(),
+             .b = dy_.image(first_image) + panels_.begin(panel),
+             .b_image = dy_.image_size(),
+             .b_stride = static_cast<std::size_t>(dy_.stride()),
+             .pixels = dy_.pixels(),
+             .images = images,
+             .dw = acc + (static_cast<std::size_t>(tap) * kRowsPerTask + r) * panels_.width,
+             .dw_stride = static_cast<std::size_t>(panels_.width),
+             .rows = std::min(kOuterRows, rows - r),
+             .vectors = panels_.vectors(panel)});
+      }
+    }
+  }
+
+  void scatter(std::span<float> weight, int first_row, int panel, const float* acc) const {
+    const int rows = std::min(kRowsPerTask, x_.shape.c - first_row);
+    const int first = panels_.begin(panel);
+    const int columns = std::min(panels_.floats(panel), dy_.shape.c - first);
+    for (int o = 0; o < columns; ++o) {
+      for (int r = 0; r < rows; ++r) {
+        float* to = weight.data() +
+                    (static_cast<std::size_t>(first + o) * x_.shape.c + first_row + r) * n_taps_;
+        for (int tap = 0; tap < n_taps_; ++tap) {
+          to[tap] = acc[(static_cast<std::size_t>(tap) * kRowsPerTask + r) * panels_.width + o];
+        }
+      }
+    }
+  }
+
+  void bias(Params& gradient, int first_image, int images, double* scratch) const {
+    const int stride = dy_.stride();
+    double* total = scratch;
+    double* image_sums = scratch + stride;
+    std::fill_n(total, stride, 0.0);
+    for (int n = first_image; n < first_image + images; ++n) {
+      kernels().sum(dy_.image(n), image_sums, dy_.pixels(), stride, stride);
+      for (int c = 0; c < stride; ++c) total[c] += image_sums[c];
+    }
+    const std::span<float> b = gradient.tensor(name_ + ".bias");
+    for (std::size_t c = 0; c < b.size(); ++c) b[c] = static_cast<float>(total[c]);
+  }
+
+  std::string name_;
+  int n_taps_;
+  View x_, dy_;
+  Panels panels_;
+  Taps taps_;
+  std::vector<float> zeros_;
+  Workspace& workspace_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowOp> make_conv_dw(const RowContext& c) { return std::make_unique<ConvDwRow>(c); }
+
+}  // namespace ddpm::cpu

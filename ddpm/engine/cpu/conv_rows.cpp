@@ -1,0 +1,125 @@
+// Direct convolutions, forward and data gradient: one fma chain an output, in increasing (tap, channel).
+#include <algorithm>
+
+#include "ddpm/engine/cpu/conv_tables.h"
+#include "ddpm/engine/cpu/row.h"
+
+namespace ddpm::cpu {
+namespace {
+
+struct WeightShape {
+  int out, in, taps;
+};
+
+// A stored weight is [out, in, taps].
+WeightShape weight_shape(const RowContext& c, int in, int out) {
+  return {out, in, c.node.a.kernel * c.node.a.kernel};
+}
+
+// y = w * x over a table of taps. The data gradient is the same product with the roles of in and out exchanged.
+class PanelRow : public RowOp {
+ public:
+  PanelRow(const RowContext& c, WeightShape shape, bool backward)
+      : name_(c.node.param),
+        shape_(shape),
+        backward_(backward),
+        x_(c.in[0]),
+        y_(c.out),
+        panels_(y_.stride()),
+        taps_(backward ? backward_taps(c.node.a, y_.shape, x_.shape)
+                       : forward_taps(c.node.a, x_.shape, y_.shape)),
+        zeros_(x_.stride(), 0.0f),
+        bias_(y_.stride(), 0.0f) {
+    panel_floats_ = static_cast<std::size_t>(shape_.taps) * x_.shape.c * panels_.width;
+    weights_.assign(panel_floats_ * panels_.count, 0.0f);
+  }
+
+  void pack(const Params& params, ThreadPool& pool) override {
+    const std::span<const float> w = params.tensor(name_ + ".weight");
+    pool.run(panels_.count, [&](int panel, int) { pack_panel(w.data(), panel); });
+    if (backward_) return;
+    const std::span<const float> b = params.tensor(name_ + ".bias");
+    std::copy(b.begin(), b.end(), bias_.begin());
+  }
+
+  void run(const Run& run, ThreadPool& pool) override {
+    const int total = run.images * y_.pixels();
+    const int chunk = chunk_of(total, pool.threads());
+    const int chunks = (total + chunk - 1) / chunk;
+    pool.run(panels_.count * chunks, [&](int task, int) {
+      const int panel = task / chunks, begin = task % chunks * chunk;
+      kernels().panel_product(product(panel, begin, std::min(total, begin + chunk)));
+    });
+  }
+
+ private:
+  // Pixels a task: a multiple of every kernel's block, small enough to share the work out, large enough to keep a panel
+  // of weights in use.
+  int chunk_of(int total, int threads) const {
+    constexpr int kUnit = 24, kMost = 384;
+    const int share = total * panels_.count / (threads * 6);
+    return std::clamp(share / kUnit * kUnit, kUnit, kMost);
+  }
+
+  PanelProduct product(int panel, int begin, int end) const {
+    return {.x = x_.data,
+            .x_image = x_.image_size(),
+            .taps = taps_.data(),
+            .pixels = y_.pixels(),
+            .n_taps = shape_.taps,
+            .channels = x_.shape.c,
+            .zeros = zeros_.data(),
+            .w = weights_.data() + panel * panel_floats_,
+            .bias = bias_.data() + panels_.begin(panel),
+            .alpha = 1,
+            .y = y_.data + panels_.begin(panel),
+            .y_stride = static_cast<std::size_t>(y_.stride()),
+            .vectors = panels_.vectors(panel),
+            .columns = panels_.floats(panel),
+            .begin = begin,
+            .end = end};
+  }
+
+  // [tap][channel of x][column of the panel], columns past the end zero. Reads the stored [out, in, taps] in order.
+  void pack_panel(const float* w, int panel) {
+    float* to = weights_.data() + panel * panel_floats_;
+    const int width = panels_.floats(panel), first = panels_.begin(panel);
+    const int columns = std::min(width, y_.shape.c - first);
+    const std::size_t tap_step = static_cast<std::size_t>(x_.shape.c) * width;
+    const auto put = [&](int out, int in, int channel, int column) {
+      const float* from = w + (static_cast<std::size_t>(out) * shape_.in + in) * shape_.taps;
+      float* entry = to + static_cast<std::size_t>(channel) * width + column;
+      for (int tap = 0; tap < shape_.taps; ++tap) entry[tap * tap_step] = from[tap];
+    };
+    if (backward_) {
+      for (int o = 0; o < x_.shape.c; ++o) {
+        for (int j = 0; j < columns; ++j) put(o, first + j, o, j);
+      }
+    } else {
+      for (int j = 0; j < columns; ++j) {
+        for (int i = 0; i < x_.shape.c; ++i) put(first + j, i, i, j);
+      }
+    }
+  }
+
+  std::string name_;
+  WeightShape shape_;
+  bool backward_;
+  View x_, y_;
+  Panels panels_;
+  Taps taps_;
+  std::vector<float> zeros_, bias_, weights_;
+  std::size_t panel_floats_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowOp> make_conv(const RowContext& c) {
+  return std::make_unique<PanelRow>(c, weight_shape(c, c.in[0].shape.c, c.out.shape.c), false);
+}
+
+std::unique_ptr<RowOp> make_conv_dx(const RowContext& c) {
+  return std::make_unique<PanelRow>(c, weight_shape(c, c.out.shape.c, c.in[0].shape.c), true);
+}
+
+}  // namespace ddpm::cpu

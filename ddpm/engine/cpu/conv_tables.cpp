@@ -1,0 +1,67 @@
+#include "ddpm/engine/cpu/conv_tables.h"
+
+#include <algorithm>
+
+namespace ddpm::cpu {
+namespace {
+
+// Calls fill(input row, input column) for each tap of each output pixel, in order.
+template <class Fill>
+void for_each_tap(const Attributes& a, const Shape& out, const Fill& fill) {
+  for (int y = 0; y < out.h; ++y) {
+    for (int x = 0; x < out.w; ++x) {
+      for (int kh = 0; kh < a.kernel; ++kh) {
+        for (int kw = 0; kw < a.kernel; ++kw) {
+          fill(y * a.stride + kh - a.pad_before, x * a.stride + kw - a.pad_before);
+        }
+      }
+    }
+  }
+}
+
+bool inside(int y, int x, const Shape& s) { return y >= 0 && y < s.h && x >= 0 && x < s.w; }
+
+}  // namespace
+
+Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out) {
+  Taps taps;
+  taps.reserve(static_cast<std::size_t>(out.pixels()) * a.kernel * a.kernel);
+  for_each_tap(a, out, [&](int y, int x) {
+    taps.push_back(inside(y, x, in) ? (y * in.w + x) * padded(in.c) : -1);
+  });
+  return taps;
+}
+
+Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out) {
+  const int n_taps = a.kernel * a.kernel;
+  Taps taps(static_cast<std::size_t>(in.pixels()) * n_taps, -1);
+  std::int32_t i = 0;  // counts through taps of output pixels
+  for_each_tap(a, out, [&](int y, int x) {
+    const int pixel = i / n_taps, tap = i % n_taps;
+    ++i;
+    if (inside(y, x, in)) {
+      taps[static_cast<std::size_t>(y * in.w + x) * n_taps + tap] = pixel * padded(out.c);
+    }
+  });
+  return taps;
+}
+
+Taps transposed(const Taps& taps, int columns) {
+  const std::size_t rows = taps.size() / columns;
+  Taps result(taps.size());
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (int c = 0; c < columns; ++c) result[c * rows + r] = taps[r * columns + c];
+  }
+  return result;
+}
+
+Panels::Panels(int columns)
+    : width(2 * kernels().vector),
+      padded_columns_((columns + kernels().vector - 1) / kernels().vector * kernels().vector) {
+  count = (padded_columns_ + width - 1) / width;
+}
+
+int Panels::floats(int panel) const { return std::min(width, padded_columns_ - begin(panel)); }
+int Panels::vectors(int panel) const { return floats(panel) / kernels().vector; }
+
+}  // namespace ddpm::cpu

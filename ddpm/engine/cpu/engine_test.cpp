@@ -1,0 +1,248 @@
+// The engine against the double interpreter, and the determinism contract.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "ddpm/base/philox.h"
+#include "ddpm/engine/cpu/cpu.h"
+#include "ddpm/engine/cpu/kernels.h"
+#include "ddpm/net/gradient.h"
+#include "ddpm/net/interpreter_for_test.h"
+#include "ddpm/net/unet.h"
+
+namespace ddpm {
+namespace {
+
+std::vector<float> normals(std::size_t n, std::uint64_t stream) {
+  std::vector<float> values(n);
+  fill_normal({.seed = 5, .purpose = Purpose::eval_noise, .image = stream}, values);
+  return values;
+}
+
+// No tensor is zero, so that no path is hidden.
+Params random_params(const Graph& g) {
+  Params params(g.params());
+  for (std::size_t i = 0; i < params.specs().size(); ++i) {
+    const ParamSpec& spec = params.specs()[i];
+    const auto t = params.tensor(spec.name);
+    const auto z = normals(t.size(), 100 + i);
+    const double fan = spec.shape.size() > 1 ? static_cast<double>(spec.size()) / spec.shape[0] : 4;
+    for (std::size_t k = 0; k < t.size(); ++k) t[k] = static_cast<float>(z[k] / std::sqrt(fan));
+  }
+  return params;
+}
+
+UNetConfig small(int channels, int height, int width, int head_dim = 0) {
+  return {.in_channels = channels,
+          .out_channels = channels,
+          .height = height,
+          .width = width,
+          .block_out_channels = {8, 24},
+          .attention = {false, true},
+          .layers_per_block = 1,
+          .norm_num_groups = 4,
+          .dropout = 0,
+          .attention_head_dim = head_dim};
+}
+
+const UNetConfig kNets[] = {small(1, 8, 12), small(3, 10, 6, 8), small(4, 6, 6)};
+
+double rms(std::span<const double> v) {
+  double sum = 0;
+  for (const double x : v) sum += x * x;
+  return std::sqrt(sum / static_cast<double>(v.size()));
+}
+
+// Float32 rounds each of the network's ~40 layers to 6e-8 relative; errors of that size add up like a random walk through
+// residual sums (sqrt(40) * 6e-8 = 4e-7) and group norm amplifies them by at most a small factor. 5e-6 of the value's rms leaves a
+// factor of ten; every wrong index or coefficient is off by more than 1e-2.
+constexpr double kTol = 5e-6;
+
+void expect_close(std::span<const float> got, const Doubles& want, const std::string& what) {
+  ASSERT_EQ(got.size(), want.size()) << what;
+  const double scale = rms(want) + 1e-6;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    ASSERT_NEAR(got[i], want[i], kTol * 8 * scale) << what << "[" << i << "]";  // 8 sigma
+  }
+}
+
+const std::vector<double> kTimes = {0, 999, 12.5, 400, 77, 3, 640};
+
+TEST(Engine, ForwardAgreesWithTheDoubleInterpreter) {
+  ThreadPool pool(2);
+  for (const UNetConfig& config : kNets) {
+    const Graph g = unet(config);
+    const Params params = random_params(g);
+    const DoubleParams doubles = to_doubles(params);
+    auto denoiser = cpu::make_denoiser(g, params, 3, pool);
+    const std::size_t size = denoiser->shape().size();
+    const auto x = normals(3 * size, 1);
+    std::vector<float> out(x.size());
+    denoiser->predict(x, std::span(kTimes).first(3), out);
+    Interpreter oracle(g, doubles);
+    for (int n = 0; n < 3; ++n) {
+      oracle.run({Doubles(x.begin() + n * size, x.begin() + (n + 1) * size)}, kTimes[n]);
+      expect_close(std::span(out).subspan(n * size, size), oracle.value(g.output), "out");
+    }
+  }
+}
+
+struct Step {
+  std::vector<float> x, d_out;
+  std::vector<std::uint64_t> sample;
+  std::vector<int> slices;
+};
+
+Step make_step(const Graph& g, int images) {
+  const std::size_t size = g.shape(0).size();
+  Step step{normals(images * size, 2), normals(images * size, 3), {}, slice_sizes(images)};
+  for (int i = 0; i < images; ++i) step.sample.push_back(1000 + i);
+  return step;
+}
+
+// One training step's forwards and backwards, `at_once` slices at a time.
+void run_slices(Learner& learner, const Step& step, std::size_t at_once, std::uint32_t number = 1) {
+  const std::size_t size = step.x.size() / step.sample.size();
+  std::size_t first = 0;
+  for (std::size_t s = 0; s < step.slices.size(); s += at_once) {
+    const auto slices = std::span(step.slices).subspan(s, std::min(at_once, step.slices.size() - s));
+    std::size_t n = 0;
+    for (const int slice : slices) n += slice;
+    std::vector<double> time;
+    for (std::size_t i = first; i < first + n; ++i) time.push_back(kTimes[i % kTimes.size()]);
+    learner.forward({.x = std::span(step.x).subspan(first * size, n * size),
+                     .time = time,
+                     .sample = std::span(step.sample).subspan(first, n),
+                     .slices = slices,
+                     .seed = 9,
+                     .step = number});
+    learner.backward(std::span(step.d_out).subspan(first * size, n * size));
+    first += n;
+  }
+}
+
+TEST(Engine, GradientsAgreeWithTheDoubleInterpreter) {
+  ThreadPool pool(2);
+  for (const UNetConfig& config : kNets) {
+    const Graph g = unet(config);
+    const Params params = random_params(g);
+    auto learner = cpu::make_learner(g, params, 3, 1, pool);
+    const Step step = make_step(g, 3);
+    run_slices(*learner, step, 1);
+    const GradientGraph backward = gradient(g, {});
+    const DoubleParams doubles = to_doubles(params);
+    Interpreter oracle(backward.graph, doubles);
+    const std::size_t size = g.shape(0).size();
+    for (int n = 0; n < 3; ++n) {
+      oracle.run({Doubles(step.x.begin() + n * size, step.x.begin() + (n + 1) * size),
+                  Doubles(step.d_out.begin() + n * size, step.d_out.begin() + (n + 1) * size)},
+                 kTimes[n]);
+    }
+    const Params got = learner->gradients();
+    for (const ParamSpec& spec : g.params()) {
+      // The bias of to_k has gradient 0 in theory (softmax ignores a constant): only rounding is left of it.
+      if (spec.name.find(".to_k.bias") != std::string::npos) continue;
+      expect_close(got.tensor(spec.name), oracle.gradients.at(spec.name), spec.name);
+    }
+  }
+}
+
+class IsaTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (!cpu::set_isa(GetParam())) GTEST_SKIP() << "this CPU has no " << GetParam();
+  }
+  void TearDown() override { cpu::set_isa(""); }
+};
+
+std::vector<float> predict(const Graph& g, const Params& params, int threads, int batch, int images) {
+  ThreadPool pool(threads);
+  auto denoiser = cpu::make_denoiser(g, params, batch, pool);
+  const std::size_t size = denoiser->shape().size();
+  const auto x = normals(images * size, 1);
+  std::vector<float> out(x.size());
+  for (int first = 0; first < images; first += batch) {
+    const int n = std::min(batch, images - first);
+    denoiser->predict(std::span(x).subspan(first * size, n * size), std::span(kTimes).subspan(first, n),
+                      std::span(out).subspan(first * size, n * size));
+  }
+  return out;
+}
+
+const UNetConfig kDropoutNet = [] {
+  UNetConfig config = small(3, 10, 6, 8);
+  config.dropout = 0.3;
+  return config;
+}();
+
+TEST_P(IsaTest, EveryImageHasTheSameBitsForAnyBatchAndThreads) {
+  const Graph g = unet(kDropoutNet);
+  const Params params = random_params(g);
+  cpu::set_isa("");
+  const auto want = predict(g, params, 1, 7, 7);
+  ASSERT_TRUE(cpu::set_isa(GetParam()));
+  for (const int threads : {1, 2, 3}) {
+    for (const int batch : {1, 3, 7}) {
+      EXPECT_EQ(predict(g, params, threads, batch, 7), want) << threads << " threads, batch " << batch;
+    }
+  }
+}
+
+Params train(const Graph& g, const Params& params, int threads, std::size_t at_once, int steps) {
+  ThreadPool pool(threads);
+  const Step step = make_step(g, 33);  // slices of 16 and 17
+  auto learner = cpu::make_learner(g, params, 33, 2, pool);
+  for (int s = 1; s <= steps; ++s) {
+    run_slices(*learner, step, at_once, s);
+    learner->update({.learning_rate = 1e-3, .ema = 0.9, .step = s});
+  }
+  Params all = learner->params();
+  return all;
+}
+
+TEST_P(IsaTest, WeightsAfterTrainingHaveTheSameBitsForAnyThreadsAndSlicesAtOnce) {
+  const bool scalar = std::string(GetParam()) == "scalar";
+  const Graph g = unet(kDropoutNet);
+  const Params params = random_params(g);
+  const int steps = scalar ? 2 : 20;
+  cpu::set_isa("");
+  const Params want = train(g, params, 1, 1, steps);
+  ASSERT_TRUE(cpu::set_isa(GetParam()));
+  for (const int threads : scalar ? std::vector{2} : std::vector{1, 2, 3}) {
+    for (const std::size_t at_once : {1, 2}) {
+      const Params got = train(g, params, threads, at_once, steps);
+      EXPECT_TRUE(std::equal(got.all().begin(), got.all().end(), want.all().begin()))
+          << threads << " threads, " << at_once << " slices at once";
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, IsaTest, testing::Values("scalar", "avx2", "avx512", "neon"),
+                         [](const auto& isa) { return std::string(isa.param); });
+
+TEST(Engine, DropoutKeepsTheMeanAndIsOffInSampling) {
+  Graph g;
+  g.output = g.dropout(g.input({16, 16, 16}), 0.25);
+  ThreadPool pool(1);
+  const Params none(g.params());
+  auto learner = cpu::make_learner(g, none, 4, 1, pool);
+  const std::vector<float> ones(4 * 4096, 1.0f);
+  const std::vector<double> time(4);
+  const std::vector<std::uint64_t> sample = {1, 2, 3, 4};
+  const std::vector<int> slices = {4};
+  const auto out = learner->forward({.x = ones, .time = time, .sample = sample, .slices = slices});
+  double kept = 0;
+  for (const float y : out) {
+    ASSERT_TRUE(y == 0 || y == 1 / 0.75f) << y;
+    kept += y != 0;
+  }
+  // Binomial: 16384 trials of 0.75, standard deviation 0.0034; 4 sigma.
+  EXPECT_NEAR(kept / 16384, 0.75, 0.0136);
+  auto denoiser = cpu::make_denoiser(g, none, 4, pool);
+  std::vector<float> same(ones.size());
+  denoiser->predict(ones, time, same);
+  EXPECT_EQ(same, ones);
+}
+
+}  // namespace
+}  // namespace ddpm

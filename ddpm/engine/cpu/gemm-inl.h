@@ -1,0 +1,131 @@
+// The two matrix products that carry all convolutions and attention.
+#if defined(DDPM_ENGINE_CPU_GEMM_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef DDPM_ENGINE_CPU_GEMM_INL_H_
+#undef DDPM_ENGINE_CPU_GEMM_INL_H_
+#else
+#define DDPM_ENGINE_CPU_GEMM_INL_H_
+#endif
+
+#include <algorithm>
+#include <cstring>
+
+#include "ddpm/engine/cpu/kernels.h"
+#include "ddpm/engine/cpu/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ddpm::cpu::HWY_NAMESPACE {
+
+// Pixels in one block of the panel product: accumulators, weights and one broadcast fill the register file (32 vectors on
+// AVX-512, 16 on AVX2). Blocking leaves values alone: every accumulator is its own chain.
+constexpr int kBlock = kWidth == 16 ? 8 : kWidth == 8 ? 6 : 4;
+
+// The rows of a block of pixels at one tap.
+template <int R>
+HWY_INLINE void find_rows(const PanelProduct& a, int first, int tap, const float* HWY_RESTRICT rows[R]) {
+  for (int r = 0; r < R; ++r) {
+    const int p = first + r;
+    const int image = p / a.pixels;
+    const std::int32_t offset =
+        p < a.end ? a.taps[static_cast<std::size_t>(p - image * a.pixels) * a.n_taps + tap] : -1;
+    rows[r] = offset < 0 ? a.zeros : a.x + image * a.x_image + offset;
+  }
+}
+
+template <int W>
+HWY_INLINE void store_columns(const PanelProduct& a, const V (&acc)[W], float* y) {
+  const V alpha = all(a.alpha);
+  if (a.columns == W * kWidth) {
+    for (int v = 0; v < W; ++v) store(hn::Mul(acc[v], alpha), y + v * kWidth);
+    return;
+  }
+  HWY_ALIGN float row[W * kWidth];
+  for (int v = 0; v < W; ++v) store(hn::Mul(acc[v], alpha), row + v * kWidth);
+  std::memcpy(y, row, sizeof(float) * a.columns);
+}
+
+template <int R, int W>
+HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
+  V acc[R][W];
+  for (int v = 0; v < W; ++v) {
+    const V start = a.bias ? load(a.bias + v * kWidth) : hn::Zero(D());
+    for (int r = 0; r < R; ++r) acc[r][v] = start;
+  }
+  const float* HWY_RESTRICT w = a.w;
+  for (int tap = 0; tap < a.n_taps; ++tap) {
+    const float* HWY_RESTRICT rows[R];
+    find_rows<R>(a, first, tap, rows);
+    for (int c = 0; c < a.channels; ++c) {
+      V weights[W];
+      for (int v = 0; v < W; ++v) weights[v] = load(w + v * kWidth);
+      w += W * kWidth;
+      for (int r = 0; r < R; ++r) {
+        const V x = all(rows[r][c]);
+        for (int v = 0; v < W; ++v) acc[r][v] = fma(x, weights[v], acc[r][v]);
+      }
+    }
+  }
+  const int rows = std::min(R, a.end - first);
+  for (int r = 0; r < rows; ++r) store_columns<W>(a, acc[r], a.y + (first + r) * a.y_stride);
+}
+
+template <int W>
+HWY_INLINE void panel_blocks(const PanelProduct& a) {
+  for (int p = a.begin; p < a.end; p += kBlock) panel_block<kBlock, W>(a, p);
+}
+
+void panel_product(const PanelProduct& a) {
+  if (a.vectors == 2) {
+    panel_blocks<2>(a);
+  } else {
+    panel_blocks<1>(a);
+  }
+}
+
+// AVX2's registers hold half the rows; the others follow in a second pass over the same pixels.
+constexpr int kOuterBlock = kWidth == 8 ? 4 : kOuterRows;
+
+template <int R, int W>
+HWY_NOINLINE void outer_block(const OuterProduct& a, int first_row) {
+  V acc[R][W];
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < W; ++v) acc[r][v] = load(a.dw + (first_row + r) * a.dw_stride + v * kWidth);
+  }
+  for (int image = 0; image < a.images; ++image) {
+    const float* HWY_RESTRICT x = a.a + image * a.a_image + first_row;
+    const float* HWY_RESTRICT b = a.b + image * a.b_image;
+    for (int p = 0; p < a.pixels; ++p, b += a.b_stride) {
+      const std::int32_t offset = a.taps[p];
+      if (offset < 0) continue;  // fma(0, b, acc) is acc
+      const float* HWY_RESTRICT row = x + offset;
+      V columns[W];
+      for (int v = 0; v < W; ++v) columns[v] = load(b + v * kWidth);
+      for (int r = 0; r < R; ++r) {
+        const V value = all(row[r]);
+        for (int v = 0; v < W; ++v) acc[r][v] = fma(value, columns[v], acc[r][v]);
+      }
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < W; ++v) store(acc[r][v], a.dw + (first_row + r) * a.dw_stride + v * kWidth);
+  }
+}
+
+template <int W>
+HWY_INLINE void outer_blocks(const OuterProduct& a) {
+  int r = 0;
+  for (; r + kOuterBlock <= a.rows; r += kOuterBlock) outer_block<kOuterBlock, W>(a, r);
+  for (; r < a.rows; ++r) outer_block<1, W>(a, r);
+}
+
+void outer_product(const OuterProduct& a) {
+  if (a.vectors == 2) {
+    outer_blocks<2>(a);
+  } else {
+    outer_blocks<1>(a);
+  }
+}
+
+}  // namespace ddpm::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // DDPM_ENGINE_CPU_GEMM_INL_H_

@@ -1,0 +1,107 @@
+// The vector kernels of the CPU engine, one table an instruction set. Every kernel gives the same bits on each of them: vectors
+// run across outputs, an output is one fma chain in increasing k, and sums across lanes use a fixed tree.
+//
+// Activations are [image][pixel][channel] with channels padded to a multiple of 16; what lies in the padding is zero.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace ddpm::cpu {
+
+inline constexpr int kLanes = 16;  // channels are padded to this; partial sums have this many lanes
+
+inline int padded(int channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
+
+/// y[p, 0 .. columns) = alpha * (bias + sum over taps, then channels, of x[p + tap, c] * w[tap][c]) for the pixels
+/// [begin, end), counted through all images: a convolution seen as a matrix product whose rows are found by a table.
+struct PanelProduct {
+  const float* x;
+  std::size_t x_image;       // floats from one image to the next
+  const std::int32_t* taps;  // [pixels an image][n_taps]: offset in the image, or -1 for a row of zeros
+  int pixels, n_taps, channels;
+  const float* zeros;  // at least `channels` of them
+  const float* w;      // [n_taps][channels][vectors * vector width]
+  const float* bias;   // [vectors * vector width], or null for 0
+  float alpha;
+  float* y;  // of pixel 0; pixel p at y + p * y_stride
+  std::size_t y_stride;
+  int vectors;  // 1 or 2: the panel's width in vectors
+  int columns;  // of the panel that are stored
+  int begin, end;
+};
+
+/// dw[r][0 .. vectors * width) += sum over the pixels of a[p + tap, r] * b[p] for r in [0, rows): one fma chain in the order of the
+/// pixels, continued from what dw holds. rows <= kOuterRows.
+struct OuterProduct {
+  const float* a;            // of image 0, first row
+  std::size_t a_image;       // floats from one image to the next
+  const std::int32_t* taps;  // [pixels]: offset in the image, or -1 for zeros
+  const float* zeros;
+  const float* b;  // of image 0; pixel p at b + p * b_stride
+  std::size_t b_image, b_stride;
+  int pixels, images;
+  float* dw;
+  std::size_t dw_stride;
+  int rows, vectors;
+};
+inline constexpr int kOuterRows = 8;
+
+struct Adam {
+  float* w;
+  float* m;
+  float* v;
+  float* ema;
+  const float* g;
+  std::size_t n;
+  float clip, beta1, beta2, rate, root_correction, epsilon, ema_decay;
+};
+
+struct Kernels {
+  const char* name;
+  int vector;  // floats in a vector; a full panel is two of them
+
+  void (*panel_product)(const PanelProduct&);
+  void (*outer_product)(const OuterProduct&);
+
+  // Element-wise over n floats, n a multiple of 16.
+  void (*silu)(const float* x, float* y, std::size_t n);
+  void (*silu_dx)(const float* x, const float* dy, float* dx, std::size_t n);
+  void (*add)(const float* a, const float* b, float* y, std::size_t n);
+  void (*scale)(const float* x, float alpha, float* y, std::size_t n);
+
+  // y[p][c] = x[p][c] + v[c], c in [0, width), width a multiple of 16.
+  void (*add_row)(const float* x, const float* v, float* y, int pixels, int width);
+  // y[p][c] = fma(x[p][c] - shift[c], gain[c], bias[c]) over one image's channels [0, width) of `stride`.
+  void (*affine)(const float* x, const float* shift, const float* gain, const float* bias, float* y,
+                 int pixels, int width, int stride);
+  // dx = fma(dy, p[c], fma(x - shift[c], q[c], r[c])).
+  void (*affine_dx)(const float* x, const float* dy, const float* shift, const float* p, const float* q,
+                    const float* r, float* dx, int pixels, int width, int stride);
+
+  // Sums over pixels in float blocks of 32 pixels, added in double: sums[c] over [0, width) of `stride`.
+  void (*sum)(const float* x, double* sums, int pixels, int width, int stride);
+  // sums[c] of (x - shift[c])^2.
+  void (*sum_squares)(const float* x, const float* shift, double* sums, int pixels, int width, int stride);
+  // sums[c] of dy * (x - shift[c]).
+  void (*sum_products)(const float* x, const float* dy, const float* shift, double* sums, int pixels,
+                       int width, int stride);
+
+  // Over rows of n floats (n any); scratch has room for n rounded up to 16.
+  void (*softmax)(const float* x, float* y, int n, float* scratch);
+  void (*softmax_dx)(const float* p, const float* dp, float* dx, int n);
+
+  void (*adam)(const Adam&);
+  // Sum of squares of n floats (n any) in double: chunks of 16 lanes, a fixed tree.
+  double (*norm2)(const float* x, std::size_t n);
+};
+
+/// The table in use: the best this CPU has, or what set_isa() chose.
+const Kernels& kernels();
+
+/// "scalar", "avx2", "avx512", "neon", or "" for the best. False when unknown or not available here.
+bool set_isa(std::string_view name);
+
+}  // namespace ddpm::cpu

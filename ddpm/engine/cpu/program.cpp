@@ -1,0 +1,82 @@
+#include "ddpm/engine/cpu/program.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "ddpm/base/error.h"
+
+namespace ddpm::cpu {
+namespace {
+
+// Multi-head rows may load a vector that begins in the last pixel of the last value.
+constexpr std::size_t kSlack = 4 * kLanes;
+
+float* allocate(std::size_t floats) {
+  const std::size_t bytes = (floats + kSlack) * sizeof(float) / 64 * 64 + 64;
+  auto* p = static_cast<float*>(std::aligned_alloc(64, bytes));
+  if (!p) {
+    throw Error(ExitCode::resources,
+                "[engine] memory: could not get {} MiB for activations; try a smaller batch",
+                bytes >> 20);
+  }
+  std::fill_n(p, bytes / sizeof(float), 0.0f);
+  return p;
+}
+
+std::unique_ptr<RowOp> make_row(const RowContext& c) {
+  switch (c.node.op) {
+    case Op::conv: return make_conv(c);
+    case Op::conv_dx: return make_conv_dx(c);
+    case Op::conv_dw: return make_conv_dw(c);
+    default: break;
+  }
+  for (const auto make : {make_norm_row, make_attention_row, make_simple_row}) {
+    if (auto row = make(c)) return row;
+  }
+  DDPM_CHECK(false, "no row for {}", to_string(c.node.op));
+  return nullptr;
+}
+
+}  // namespace
+
+void Program::Free::operator()(float* p) const { std::free(p); }
+
+Program::Program(Graph graph, int max_images, ThreadPool& pool)
+    : graph_(std::move(graph)),
+      max_images_(max_images),
+      pool_(pool),
+      plan_(plan_memory(lifetimes(graph_, max_images))),
+      arena_(allocate(plan_.floats)),
+      workspace_(pool.threads()) {
+  for (Value v = 0; v < static_cast<Value>(graph_.nodes().size()); ++v) {
+    std::vector<View> in;
+    for (const Value input : graph_.node(v).inputs) in.push_back(view(input));
+    rows_.push_back(make_row({graph_, graph_.node(v), view(v), in, workspace_, pool.threads()}));
+  }
+  workspace_.allocate();
+}
+
+View Program::view(Value v) const { return {arena_.get() + plan_.offsets[v], graph_.shape(v)}; }
+
+void Program::pack(const Params& params) {
+  for (const auto& row : rows_) row->pack(params, pool_);
+}
+
+void Program::run(int first, int last, const Run& run) {
+  DDPM_CHECK(run.images >= 1 && run.images <= max_images_, "{} images, at most {}", run.images,
+             max_images_);
+  for (int row = first; row < last; ++row) rows_[row]->run(run, pool_);
+}
+
+std::vector<Value> input_rows(const Graph& graph) {
+  std::vector<Value> rows;
+  for (Value v = 0; v < static_cast<Value>(graph.nodes().size()); ++v) {
+    const Node& node = graph.node(v);
+    if (node.op != Op::input) continue;
+    rows.resize(std::max<std::size_t>(rows.size(), node.a.slot + 1), kNoValue);
+    rows[node.a.slot] = v;
+  }
+  return rows;
+}
+
+}  // namespace ddpm::cpu

@@ -1,0 +1,45 @@
+// A graph compiled for a largest number of images: one arena, one object a row.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ddpm/engine/cpu/memory_plan.h"
+#include "ddpm/engine/cpu/row.h"
+
+namespace ddpm::cpu {
+
+class Program {
+ public:
+  /// Plans the memory and makes the rows. `pool` must outlive the program. Throws Error (resources) without memory.
+  Program(Graph graph, int max_images, ThreadPool& pool);
+
+  void pack(const Params& params);
+
+  /// Runs the rows [first, last). The caller has written the inputs; run.images <= max_images().
+  void run(int first, int last, const Run& run);
+
+  const Graph& graph() const { return graph_; }
+  int rows() const { return static_cast<int>(rows_.size()); }
+  int max_images() const { return max_images_; }
+  View view(Value v) const;
+  std::size_t arena_floats() const { return plan_.floats; }
+
+ private:
+  struct Free {
+    void operator()(float* p) const;
+  };
+
+  Graph graph_;
+  int max_images_;
+  ThreadPool& pool_;
+  MemoryPlan plan_;
+  std::unique_ptr<float, Free> arena_;
+  Workspace workspace_;
+  std::vector<std::unique_ptr<RowOp>> rows_;
+};
+
+/// The rows of a graph's inputs; slot s at index s.
+std::vector<Value> input_rows(const Graph& graph);
+
+}  // namespace ddpm::cpu

@@ -1,0 +1,170 @@
+#include "ddpm/net/graph.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ddpm/base/error.h"
+
+namespace ddpm {
+
+std::size_t ParamSpec::size() const {
+  std::size_t n = 1;
+  for (const int d : shape) n *= static_cast<std::size_t>(d);
+  return n;
+}
+
+void Graph::declare(const std::string& param, std::vector<int> weight, int bias) {
+  const ParamSpec specs[] = {{param + ".weight", std::move(weight)}, {param + ".bias", {bias}}};
+  for (const ParamSpec& spec : specs) {
+    const auto same_name = [&](const ParamSpec& p) { return p.name == spec.name; };
+    DDPM_CHECK(std::none_of(params_.begin(), params_.end(), same_name), "{}", spec.name);
+    params_.push_back(spec);
+  }
+}
+
+Value Graph::append(Node node) {
+  for (const Value v : node.inputs) {
+    DDPM_CHECK(v >= 0 && v < static_cast<Value>(nodes_.size()), "row {} reads {}", nodes_.size(), v);
+  }
+  nodes_.push_back(std::move(node));
+  return static_cast<Value>(nodes_.size()) - 1;
+}
+
+Value Graph::input(Shape shape, int slot) {
+  return append({.op = Op::input, .inputs = {}, .param = "", .a = {.slot = slot}, .shape = shape});
+}
+
+Value Graph::time_embedding(int dim, bool flip_sin_to_cos, double freq_shift) {
+  DDPM_CHECK(dim >= 2 && dim % 2 == 0, "dim {}", dim);
+  return append({.op = Op::time_embedding,
+                 .inputs = {},
+                 .param = "",
+                 .a = {.flip_sin_to_cos = flip_sin_to_cos, .freq_shift = freq_shift},
+                 .shape = {dim, 1, 1}});
+}
+
+Value Graph::conv(Value x, const std::string& param, int out_channels, int kernel, int stride,
+                  int pad_before, int pad_after, bool matrix) {
+  const Shape in = shape(x);
+  const auto out_size = [&](int n) { return (n + pad_before + pad_after - kernel) / stride + 1; };
+  DDPM_CHECK(!matrix || kernel == 1);
+  DDPM_CHECK(in.h + pad_before + pad_after >= kernel && in.w + pad_before + pad_after >= kernel);
+  std::vector<int> weight = {out_channels, in.c};
+  if (!matrix) weight.insert(weight.end(), {kernel, kernel});
+  declare(param, std::move(weight), out_channels);
+  return append({.op = Op::conv,
+                 .inputs = {x},
+                 .param = param,
+                 .a = {.kernel = kernel,
+                       .stride = stride,
+                       .pad_before = pad_before,
+                       .pad_after = pad_after},
+                 .shape = {out_channels, out_size(in.h), out_size(in.w)}});
+}
+
+Value Graph::linear(Value x, const std::string& param, int out_channels) {
+  return conv(x, param, out_channels, 1, 1, 0, 0, /*matrix=*/true);
+}
+
+Value Graph::group_norm(Value x, const std::string& param, int groups, double epsilon) {
+  const Shape s = shape(x);
+  DDPM_CHECK(groups >= 1 && s.c % groups == 0, "{} channels, {} groups", s.c, groups);
+  declare(param, {s.c}, s.c);
+  const Value stats = append({.op = Op::norm_stats,
+                              .inputs = {x},
+                              .param = "",
+                              .a = {.groups = groups, .epsilon = epsilon},
+                              .shape = {2 * groups, 1, 1}});
+  return append({.op = Op::normalize,
+                 .inputs = {x, stats},
+                 .param = param,
+                 .a = {.groups = groups},
+                 .shape = s});
+}
+
+Value Graph::silu(Value x) {
+  return append({.op = Op::silu, .inputs = {x}, .param = "", .a = {}, .shape = shape(x)});
+}
+
+Value Graph::add(Value a, Value b) {
+  const Shape s = shape(a), t = shape(b);
+  DDPM_CHECK(s == t || (t == Shape{s.c, 1, 1}), "{}x{}x{} + {}x{}x{}", s.c, s.h, s.w, t.c, t.h, t.w);
+  return append({.op = Op::add, .inputs = {a, b}, .param = "", .a = {}, .shape = s});
+}
+
+Value Graph::scale(Value x, double alpha) {
+  return append(
+      {.op = Op::scale, .inputs = {x}, .param = "", .a = {.alpha = alpha}, .shape = shape(x)});
+}
+
+Value Graph::upsample(Value x) {
+  const Shape s = shape(x);
+  return append(
+      {.op = Op::upsample, .inputs = {x}, .param = "", .a = {}, .shape = {s.c, 2 * s.h, 2 * s.w}});
+}
+
+Value Graph::concat(Value a, Value b) {
+  const Shape s = shape(a), t = shape(b);
+  DDPM_CHECK(s.h == t.h && s.w == t.w);
+  return append(
+      {.op = Op::concat, .inputs = {a, b}, .param = "", .a = {}, .shape = {s.c + t.c, s.h, s.w}});
+}
+
+Value Graph::dropout(Value x, double p) {
+  DDPM_CHECK(p >= 0 && p < 1, "p = {}", p);
+  if (p == 0) return x;
+  return append({.op = Op::dropout,
+                 .inputs = {x},
+                 .param = "",
+                 .a = {.p = p, .layer = dropouts_++},
+                 .shape = shape(x)});
+}
+
+Value Graph::attention(Value q, Value k, Value v, int heads) {
+  const Shape s = shape(q);
+  DDPM_CHECK(s == shape(k) && s == shape(v) && heads >= 1 && s.c % heads == 0);
+  const double alpha = 1 / std::sqrt(static_cast<double>(s.c) / heads);
+  const Shape scores = {heads * s.pixels(), s.h, s.w};
+  const Value dots = append({.op = Op::dot_tokens,
+                             .inputs = {q, k},
+                             .param = "",
+                             .a = {.alpha = alpha, .heads = heads},
+                             .shape = scores});
+  const Value p = append(
+      {.op = Op::softmax, .inputs = {dots}, .param = "", .a = {.heads = heads}, .shape = scores});
+  return append(
+      {.op = Op::mix_tokens, .inputs = {p, v}, .param = "", .a = {.heads = heads}, .shape = s});
+}
+
+std::string_view to_string(Op op) {
+  switch (op) {
+    case Op::input: return "input";
+    case Op::time_embedding: return "time_embedding";
+    case Op::conv: return "conv";
+    case Op::norm_stats: return "norm_stats";
+    case Op::normalize: return "normalize";
+    case Op::silu: return "silu";
+    case Op::add: return "add";
+    case Op::scale: return "scale";
+    case Op::upsample: return "upsample";
+    case Op::concat: return "concat";
+    case Op::dropout: return "dropout";
+    case Op::dot_tokens: return "dot_tokens";
+    case Op::softmax: return "softmax";
+    case Op::mix_tokens: return "mix_tokens";
+    case Op::conv_dx: return "conv_dx";
+    case Op::conv_dw: return "conv_dw";
+    case Op::normalize_sums: return "normalize_sums";
+    case Op::normalize_dx: return "normalize_dx";
+    case Op::normalize_dw: return "normalize_dw";
+    case Op::silu_dx: return "silu_dx";
+    case Op::sum_pixels: return "sum_pixels";
+    case Op::upsample_dx: return "upsample_dx";
+    case Op::slice: return "slice";
+    case Op::softmax_dx: return "softmax_dx";
+    case Op::mix_tokens_transposed: return "mix_tokens_transposed";
+  }
+  return "?";
+}
+
+}  // namespace ddpm

@@ -1,0 +1,137 @@
+#include "ddpm/net/model.h"
+
+#include <algorithm>
+
+#include "ddpm/base/file.h"
+#include "ddpm/base/version.h"
+#include "ddpm/net/json_writer.h"
+#include "ddpm/net/key_reader.h"
+#include "ddpm/net/model_parts.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxJson = 4 << 20;  // the index of a sharded model is the longest there is
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+// Layout A has a folder a component; layout B (google/ddpm-*) keeps all in the root.
+fs::path component(const fs::path& folder, const char* name) {
+  return is_folder(folder / name) ? folder / name : folder;
+}
+
+void check_folder(const fs::path& folder) {
+  if (is_folder(folder)) return;
+  throw Error(ExitCode::bad_input, "[net] load_model: got {}, which is {}, expected a model folder",
+              folder.string(), is_there(folder) ? "no folder" : "not there");
+}
+
+// A pair ["diffusers", "UNet2DModel"] of model_index.json.
+void check_component(KeyReader& keys, std::string_view key, std::initializer_list<std::string_view> known) {
+  const Json* pair = keys.find(key);
+  if (pair == nullptr) return;
+  const std::vector<std::string> words = keys.words(key, {});
+  if (words.size() == 2 && std::ranges::find(known, words[1]) != known.end()) return;
+  const Json got = words.size() == 2 ? json_string(words[1]) : *pair;
+  keys.refuse(key, &got, fmt::format("{}", fmt::join(known, " or ")));
+}
+
+void check_index(const fs::path& file, Warnings& warnings) {
+  if (!is_there(file)) return;
+  const Json json = read_json(file);
+  KeyReader keys(json, file.string());
+  keys.only_words("_class_name", {"DDPMPipeline", "DDIMPipeline"});
+  check_component(keys, "unet", {"UNet2DModel"});
+  check_component(keys, "scheduler", {"DDPMScheduler", "DDIMScheduler"});
+  std::ranges::copy(keys.finish(), std::back_inserter(warnings));
+}
+
+Extras extras_of(const fs::path& folder, Warnings& warnings) {
+  const fs::path file = folder / "ddpm.json";
+  return is_there(file) ? read_extras(read_json(file), file.string(), warnings) : Extras{};
+}
+
+Json index_json() {
+  const auto pair = [](const char* name) {
+    return json_list({json_string("diffusers"), json_string(name)});
+  };
+  return json_object({{"_class_name", json_string("DDPMPipeline")},
+                      {"_diffusers_version", json_string(kDiffusersVersion)},
+                      {"scheduler", pair("DDPMScheduler")},
+                      {"unet", pair("UNet2DModel")}});
+}
+
+std::string weights(const Params& params, WeightType type) {
+  TensorFile file{.tensors = {}, .metadata = {{"format", "pt"}}};
+  for (const ParamSpec& spec : params.specs()) {
+    const auto make = type == WeightType::f16 ? f16_tensor : f32_tensor;
+    file.tensors[spec.name] = make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
+  }
+  return encode_safetensors(file);
+}
+
+std::string model_card(const Model& model) {
+  const std::string why_not = why_not_diffusers(model);
+  const UNetConfig& c = model.config;
+  return fmt::format(
+      "---\n{}tags:\n- ddpm\n- unconditional-image-generation\n---\n\n"
+      "# Denoising diffusion model, {}x{}, {}\n\n"
+      "{} parameters, {} diffusion steps, predicts {}. Written by ddpm.cpp {}.\n\n"
+      "    ddpm sample THIS_FOLDER -n 16 --plan ddim:50 -o samples.png\n\n{}\n",
+      why_not.empty() ? "library_name: diffusers\n" : "", c.height, c.width,
+      c.in_channels == 1 ? "gray" : fmt::format("{} channels", c.in_channels), model.params.all().size(),
+      model.schedule.T(), to_string(model.view.prediction), kVersion,
+      why_not.empty() ? "The folder is a diffusers pipeline: `DDPMPipeline.from_pretrained(THIS_FOLDER)` loads it."
+                      : "Not a diffusers pipeline: " + why_not + ".");
+}
+
+}  // namespace
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+}
+
+Json read_json(const fs::path& path) {
+  const std::string text = value_or_throw(read_file(path, kMaxJson));
+  return value_or_throw(parse_json(text, path.string()));
+}
+
+Model load_model(const fs::path& folder) {
+  check_folder(folder);
+  Model model;
+  model.folder = folder;
+  check_index(folder / "model_index.json", model.warnings);
+  const Extras extras = extras_of(folder, model.warnings);
+  const fs::path net = component(folder, "unet");
+  const fs::path config = net / "config.json";
+  const fs::path scheduler = component(folder, "scheduler") / "scheduler_config.json";
+  model.config = read_unet_config(read_json(config), config.string(), extras, model.warnings);
+  Process process =
+      read_scheduler_config(read_json(scheduler), scheduler.string(), extras, model.warnings);
+  model.schedule = std::move(process.schedule);
+  model.view = process.view;
+  model.graph = unet(model.config);
+  model.params =
+      take_params(model.graph.params(), read_weights(net, model.warnings), net.string());
+  return model;
+}
+
+std::map<std::string, std::string> model_files(const Model& model, WeightType type) {
+  std::map<std::string, std::string> files = {
+      {"README.md", model_card(model)},
+      {"ddpm.json", write_json(extras_json(model))},
+      {"scheduler/scheduler_config.json", write_json(scheduler_config_json(model.schedule, model.view))},
+      {"unet/config.json", write_json(unet_config_json(model.config))},
+      {"unet/diffusion_pytorch_model.safetensors", weights(model.params, type)},
+  };
+  if (why_not_diffusers(model).empty()) files["model_index.json"] = write_json(index_json());
+  return files;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,88 @@
+// ddpm.json <-> what diffusers cannot name, and the model card.
+#include <algorithm>
+#include <iterator>
+
+#include "ddpm/base/version.h"
+#include "ddpm/net/json_writer.h"
+#include "ddpm/net/key_reader.h"
+#include "ddpm/net/model_parts.h"
+
+namespace ddpm {
+namespace {
+
+constexpr int kFormat = 1;  // raised when an older reader would misunderstand the file
+
+void read_prediction(KeyReader& keys, Extras& extras) {
+  const Json* value = keys.find("prediction");
+  if (value == nullptr) return;
+  for (const Prediction p : {Prediction::mu, Prediction::score}) {
+    if (*value == json_string(std::string(to_string(p)))) extras.prediction = p;
+  }
+  if (!extras.prediction) keys.refuse("prediction", value, "mu or score");
+}
+
+void read_eps_from(KeyReader& keys, Extras& extras) {
+  const std::string word = keys.word("eps_from", "raw");
+  if (word == "limited_x0") {
+    extras.eps_from = EpsFrom::limited_x0;
+  } else if (word != "raw") {
+    keys.refuse("eps_from", keys.find("eps_from"), "raw or limited_x0");
+  }
+}
+
+bool diffusers_names(const Schedule& schedule) {
+  return schedule.spec().starts_with("linear:") ||
+         schedule.spec() == fmt::format("cosine:{}", schedule.T());
+}
+
+}  // namespace
+
+Extras read_extras(const Json& json, const std::string& file, Warnings& warnings) {
+  KeyReader keys(json, file);
+  Extras extras;
+  const int format = keys.integer("format", 0);
+  if (format < 1 || format > kFormat) {
+    keys.refuse("format", keys.find("format"),
+                fmt::format("1..{}, which ddpm {} reads; try a newer ddpm", kFormat, kVersion));
+  }
+  const int numerics = keys.integer("numerics", kNumerics);
+  read_eps_from(keys, extras);
+  read_prediction(keys, extras);
+  extras.schedule = keys.word("schedule", "");
+  if (keys.find("height") != nullptr) extras.height = keys.integer("height", 0);
+  if (keys.find("width") != nullptr) extras.width = keys.integer("width", 0);
+  keys.ignore({"diffusers"});
+  std::ranges::copy(keys.finish(), std::back_inserter(warnings));
+  if (numerics > kNumerics) {
+    warnings.push_back(fmt::format("{}: written with numerics {}, this is {}: samples may differ in the last bits",
+                                   file, numerics, kNumerics));
+  }
+  return extras;
+}
+
+Json extras_json(const Model& model) {
+  const bool raw = model.view.eps_from == EpsFrom::raw;
+  std::map<std::string, Json> members = {
+      {"eps_from", json_string(raw ? "raw" : "limited_x0")},
+      {"format", json_integer(kFormat)},
+      {"numerics", json_integer(kNumerics)},
+  };
+  const Prediction prediction = model.view.prediction;
+  if (prediction == Prediction::mu || prediction == Prediction::score) {
+    members["prediction"] = json_string(std::string(to_string(prediction)));
+  }
+  if (!diffusers_names(model.schedule) && !model.schedule.spec().empty()) {
+    members["schedule"] = json_string(model.schedule.spec());
+  }
+  const std::string why_not = why_not_diffusers(model);
+  if (!why_not.empty()) members["diffusers"] = json_string("no model_index.json: " + why_not);
+  return json_object(std::move(members));
+}
+
+std::string why_not_diffusers(const Model& model) {
+  const Prediction prediction = model.view.prediction;
+  if (prediction != Prediction::mu && prediction != Prediction::score) return {};
+  return fmt::format("no diffusers scheduler samples from prediction {}", to_string(prediction));
+}
+
+}  // namespace ddpm

@@ -1,0 +1,216 @@
+#include "ddpm/train/config_check.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "ddpm/base/error.h"
+#include "ddpm/diffusion/plan.h"
+#include "ddpm/engine/engine.h"
+
+namespace ddpm::config {
+namespace {
+
+int levels(const UNetConfig& net) { return static_cast<int>(net.block_out_channels.size()); }
+
+std::vector<int> heights(const UNetConfig& net) {
+  std::vector<int> result;
+  for (int i = 0; i < levels(net); ++i) result.push_back(net.height >> i);
+  return result;
+}
+
+class PairCheck {
+ public:
+  PairCheck(Keys& keys, Mistakes& mistakes)
+      : keys_(keys), net_(keys.run.net), train_(keys.run.train), mistakes_(mistakes) {}
+
+  void run() {
+    data();
+    channels();
+    size("net.height", net_.height);
+    size("net.width", net_.width);
+    groups();
+    time_embedding();
+    attention();
+    head_dim();
+    micro_batch();
+    schedule_and_plan();
+    if (!mistakes_.any()) whole_net();
+  }
+
+ private:
+  bool fine(std::initializer_list<const char*> names) const {
+    return std::none_of(names.begin(), names.end(),
+                        [&](const char* name) { return mistakes_.about(name); });
+  }
+
+  void data() {
+    if (fine({"data", "data.path"}) && keys_.run.data.path.empty()) {
+      mistakes_.add("data.path",
+                    "missing, expected a data set to train on; try path = \"fashion-mnist:train\"");
+    }
+  }
+
+  void channels() {
+    if (!fine({"net.in_channels", "net.out_channels"})) return;
+    if (net_.in_channels == net_.out_channels) return;
+    mistakes_.add("net.out_channels",
+                  fmt::format("got {}, expected in_channels = {}: the output is read as an image of "
+                              "the input's shape; try leaving it out",
+                              net_.out_channels, net_.in_channels));
+  }
+
+  void size(const char* key, int value) {
+    if (!fine({key, "net.block_out_channels"})) return;
+    const int unit = 1 << (levels(net_) - 1);
+    if (value % unit == 0) return;
+    const int below = value / unit * unit;
+    const std::string nearest = below ? fmt::format("{} or {}", below, below + unit)
+                                      : fmt::format("{}", below + unit);
+    mistakes_.add(key, fmt::format("got {}, expected a multiple of {}, since {} levels halve it {} "
+                                   "times; try {}",
+                                   value, unit, levels(net_), levels(net_) - 1, nearest));
+  }
+
+  void groups() {
+    if (!fine({"net.block_out_channels", "net.norm_num_groups"})) return;
+    for (int c : net_.block_out_channels) {
+      if (c % net_.norm_num_groups == 0) continue;
+      mistakes_.add("net.block_out_channels",
+                    fmt::format("got {}, expected multiples of norm_num_groups = {}", c,
+                                net_.norm_num_groups));
+    }
+  }
+
+  // Sinusoids come in pairs, and freq_shift = 1 divides by pairs - 1.
+  void time_embedding() {
+    if (!fine({"net.block_out_channels", "net.freq_shift"})) return;
+    const int first = net_.block_out_channels.front();
+    if (first % 2 != 0) {
+      mistakes_.add("net.block_out_channels",
+                    fmt::format("got {} first, expected an even number: the time embedding is pairs "
+                                "of sines and cosines",
+                                first));
+    } else if (first / 2 <= net_.freq_shift) {
+      mistakes_.add("net.block_out_channels",
+                    fmt::format("got {} first, expected above {} with freq_shift = {}", first,
+                                2 * net_.freq_shift, net_.freq_shift));
+    }
+  }
+
+  void attention() {
+    net_.attention.assign(levels(net_), false);
+    if (!fine({"net.height", "net.block_out_channels", "net.attention_resolutions"})) return;
+    const std::vector<int> known = heights(net_);
+    for (int height : keys_.attention_resolutions) {
+      const auto level = std::find(known.begin(), known.end(), height);
+      if (level == known.end()) {
+        mistakes_.add("net.attention_resolutions",
+                      fmt::format("got {}, expected heights of levels: {}", height,
+                                  fmt::join(known, ", ")));
+      } else {
+        net_.attention[level - known.begin()] = true;
+      }
+    }
+  }
+
+  void head_dim() {
+    if (!fine({"net.block_out_channels", "net.attention_head_dim"})) return;
+    if (net_.attention_head_dim == 0) return;
+    for (int i = 0; i < levels(net_); ++i) {
+      const bool attends = net_.attention[i] || i + 1 == levels(net_);  // the middle always does
+      const int c = net_.block_out_channels[i];
+      if (!attends || c % net_.attention_head_dim == 0) continue;
+      mistakes_.add("net.attention_head_dim",
+                    fmt::format("got {}, expected a divisor of the {} channels of level {}",
+                                net_.attention_head_dim, c, i + 1));
+    }
+  }
+
+  void micro_batch() {
+    if (!fine({"train.batch", "train.micro_batch"}) || train_.micro_batch == 0) return;
+    std::vector<int> whole;  // images in the first one, two, ... slices
+    int sum = 0;
+    for (int size : slice_sizes(train_.batch)) whole.push_back(sum += size);
+    if (std::find(whole.begin(), whole.end(), train_.micro_batch) != whole.end()) return;
+    mistakes_.add("train.micro_batch",
+                  fmt::format("got {}, expected whole slices of the batch of {}: {}, or 0 for one "
+                              "slice at a time",
+                              train_.micro_batch, train_.batch, fmt::join(whole, ", ")));
+  }
+
+  void schedule_and_plan() {
+    const DiffusionConfig& diffusion = keys_.run.diffusion;
+    if (!fine({"diffusion.schedule"})) return;
+    const char* key = "diffusion.schedule";
+    try {
+      const Schedule schedule = Schedule::parse(diffusion.schedule);
+      key = "train.sample_plan";
+      ModelView view;
+      view.prediction = diffusion.prediction;
+      view.variance = diffusion.variance;
+      if (fine({key})) parse_plan(train_.sample_plan, schedule, view);
+    } catch (const Error& error) {
+      mistakes_.add(key, error.what());
+    }
+  }
+
+  // The net's own rules; whatever the checks above leave out is found here, without a place of its own.
+  void whole_net() {
+    try {
+      check_unet(net_);
+    } catch (const Error& error) {
+      mistakes_.add("net", error.what());
+    }
+  }
+
+  Keys& keys_;
+  UNetConfig& net_;
+  TrainConfig& train_;
+  Mistakes& mistakes_;
+};
+
+}  // namespace
+
+Place Mistakes::place_of(const std::string& key) const {
+  const std::string table = key.substr(0, key.find('.'));
+  for (const std::string& name : {key, table}) {
+    const auto place = places_.find(name);
+    if (place != places_.end()) return place->second;
+  }
+  return {0, 0, file_};
+}
+
+void Mistakes::add(const std::string& key, const std::string& message) {
+  add_at(place_of(key), key, message);
+}
+
+void Mistakes::add_at(const Place& place, const std::string& key, const std::string& message) {
+  keys_.insert(key);
+  found_.push_back({place.line, place.column,
+                    fmt::format("[config] {}: {}: {}", place.text, key, message)});
+}
+
+void Mistakes::throw_if_any() const {
+  if (found_.empty()) return;
+  std::vector<Mistake> sorted = found_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Mistake& a, const Mistake& b) {
+    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+  });
+  std::string text;
+  for (const Mistake& mistake : sorted) text += (text.empty() ? "" : "\n") + mistake.text;
+  throw Error("{}", text);
+}
+
+void check_pairs(Keys& keys, Mistakes& mistakes) { PairCheck(keys, mistakes).run(); }
+
+std::vector<int> attention_heights(const UNetConfig& net) {
+  std::vector<int> result;
+  const std::vector<int> known = heights(net);
+  for (std::size_t i = 0; i < net.attention.size(); ++i) {
+    if (net.attention[i]) result.push_back(known.at(i));
+  }
+  return result;
+}
+
+}  // namespace ddpm::config

@@ -1,0 +1,73 @@
+// Every key of CONFIG.toml, once. The reader and the writer both walk this list, so they can't disagree.
+#pragma once
+
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "ddpm/train/config.h"
+
+namespace ddpm::config {
+
+/// A RunConfig in the words of the file, which names the levels with attention by their heights.
+struct Keys {
+  RunConfig run;
+  std::vector<int> attention_resolutions;
+};
+
+struct Integers {  // both ends included
+  std::int64_t low, high;
+};
+
+struct Reals {  // `open`: the end itself is out
+  double low, high;
+  bool low_open = false, high_open = false;
+};
+
+/// Calls visit(table, key, value, range) for every key, in the order of the file. Strings and flags have no range.
+template <class Visitor>
+void visit_keys(Keys& keys, Visitor&& visit) {
+  constexpr std::int64_t kMaxSteps = std::numeric_limits<std::uint32_t>::max();  // Philox counts steps in 32 bits
+  auto& [data, net, diffusion, train] = keys.run;
+  visit("data", "path", data.path);
+  visit("data", "eval", data.eval);
+  visit("data", "flip", data.flip);
+
+  visit("net", "in_channels", net.in_channels, Integers{1, 4});
+  visit("net", "out_channels", net.out_channels, Integers{1, 4});
+  visit("net", "height", net.height, Integers{1, 4096});
+  visit("net", "width", net.width, Integers{1, 4096});
+  visit("net", "block_out_channels", net.block_out_channels, Integers{2, 8192});
+  visit("net", "attention_resolutions", keys.attention_resolutions, Integers{1, 4096});
+  visit("net", "layers_per_block", net.layers_per_block, Integers{1, 64});
+  visit("net", "norm_num_groups", net.norm_num_groups, Integers{1, 8192});
+  visit("net", "norm_eps", net.norm_eps, Reals{0, 1, true, true});
+  visit("net", "dropout", net.dropout, Reals{0, 1, false, true});
+  visit("net", "attention_head_dim", net.attention_head_dim, Integers{0, 8192});
+  visit("net", "flip_sin_to_cos", net.flip_sin_to_cos);
+  visit("net", "freq_shift", net.freq_shift, Reals{0, 1});
+  visit("net", "downsample_padding", net.downsample_padding, Integers{0, 1});
+
+  visit("diffusion", "schedule", diffusion.schedule);
+  visit("diffusion", "prediction", diffusion.prediction);
+  visit("diffusion", "variance", diffusion.variance);
+
+  visit("train", "steps", train.steps, Integers{1, kMaxSteps});
+  visit("train", "batch", train.batch, Integers{1, 65536});
+  visit("train", "micro_batch", train.micro_batch, Integers{0, 65536});
+  visit("train", "learning_rate", train.learning_rate, Reals{0, 1, true, false});
+  visit("train", "warmup", train.warmup, Integers{0, kMaxSteps});
+  visit("train", "ema", train.ema, Reals{0, 1, false, true});
+  visit("train", "clip", train.clip, Reals{0, 1e9});
+  visit("train", "save_every", train.save_every, Integers{1, kMaxSteps});
+  visit("train", "sample_every", train.sample_every, Integers{1, kMaxSteps});
+  visit("train", "eval_every", train.eval_every, Integers{1, kMaxSteps});
+  visit("train", "keep", train.keep, Integers{1, 1'000'000});
+  visit("train", "sample_count", train.sample_count, Integers{1, 4096});
+  visit("train", "sample_plan", train.sample_plan);
+  visit("train", "eval_count", train.eval_count, Integers{1, 1'000'000});
+  // TOML's integers end at 2^63 - 1.
+  visit("train", "seed", train.seed, Integers{0, std::numeric_limits<std::int64_t>::max()});
+}
+
+}  // namespace ddpm::config

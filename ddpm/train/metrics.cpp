@@ -1,0 +1,101 @@
+#include "ddpm/train/metrics.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "ddpm/base/file.h"
+
+namespace ddpm {
+namespace {
+
+// Only our own lines are understood: they start with the step and end with the brace. Others are torn and are cut.
+std::optional<std::int64_t> step_of(std::string_view line) {
+  constexpr std::string_view kStart = R"({"step":)";
+  if (!line.starts_with(kStart) || !line.ends_with('}')) return std::nullopt;
+  std::int64_t step = 0;
+  const char* end = line.data() + line.size();
+  const auto [rest, error] = std::from_chars(line.data() + kStart.size(), end, step);
+  if (error != std::errc() || *rest != ',') return std::nullopt;
+  return step;
+}
+
+struct Kept {
+  std::string lines;
+  bool evaluated = false;
+};
+
+Kept keep_until(std::string_view text, std::int64_t last_step) {
+  Kept kept;
+  for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string_view::npos;
+       begin = end + 1) {
+    const std::string_view line = text.substr(begin, end - begin);
+    const auto step = step_of(line);
+    if (!step || *step > last_step) continue;
+    kept.lines.append(line).push_back('\n');
+    kept.evaluated |= *step == last_step && line.find("\"eval_loss\"") != std::string_view::npos;
+  }
+  return kept;
+}
+
+}  // namespace
+
+std::string to_json(const StepMetrics& m) {
+  return fmt::format(
+      R"({{"step":{},"loss":{},"gradient_norm":{},"learning_rate":{},"images":{},"seconds":{:.4f}}})",
+      m.step, m.loss, m.gradient_norm, m.learning_rate, m.images, m.seconds);
+}
+
+std::string eval_json(std::int64_t step, double loss) {
+  return fmt::format(R"({{"step":{},"eval_loss":{}}})", step, loss);
+}
+
+MetricsLog::MetricsLog(std::filesystem::path path, std::int64_t last_step)
+    : path_(std::move(path)) {
+  if (std::error_code unknown; std::filesystem::exists(path_, unknown)) {
+    const std::string text = value_or_throw(read_file(path_));
+    Kept kept = keep_until(text, last_step);
+    if (kept.lines != text) write_file_atomic(path_, kept.lines);
+    evaluated_ = kept.evaluated;
+    length_ = static_cast<std::int64_t>(kept.lines.size());
+  }
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (fd_ < 0) {
+    throw Error(ExitCode::resources, "[train] {}: cannot open for writing: {}", path_.string(),
+                std::strerror(errno));
+  }
+}
+
+MetricsLog::~MetricsLog() { ::close(fd_); }
+
+bool MetricsLog::append(const std::string& line) {
+  waiting_ += line;
+  waiting_ += '\n';
+  return flush();
+}
+
+bool MetricsLog::sync() { return flush() && ::fsync(fd_) == 0; }
+
+bool MetricsLog::flush() {
+  std::size_t done = 0;
+  while (done < waiting_.size()) {
+    const ssize_t n = ::write(fd_, waiting_.data() + done, waiting_.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      // A torn line would be read as nonsense: take it back and keep all of `waiting_` for later.
+      [[maybe_unused]] const int taken_back = ::ftruncate(fd_, length_);
+      return false;
+    }
+    done += static_cast<std::size_t>(n);
+  }
+  length_ += static_cast<std::int64_t>(waiting_.size());
+  waiting_.clear();
+  return true;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,72 @@
+#include "ddpm/train/metrics.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "ddpm/net/strict_json.h"
+#include "ddpm/train/fake_run.h"
+
+namespace ddpm {
+namespace {
+
+std::string line(std::int64_t step) {
+  return to_json({.step = step,
+                  .loss = 0.1,
+                  .gradient_norm = 1.0 / 3,
+                  .learning_rate = 4e-8,
+                  .images = step * 128,
+                  .seconds = 0.25});
+}
+
+TEST(Metrics, LinesAreJsonWhoseNumbersReadBackExactly) {
+  const auto json = parse_json(line(5), "line");
+  ASSERT_TRUE(json) << json.error().message;
+  EXPECT_EQ(json->find("step")->integer(), 5);
+  EXPECT_EQ(json->find("gradient_norm")->real(), 1.0 / 3);
+  EXPECT_EQ(json->find("learning_rate")->real(), 4e-8);
+  EXPECT_EQ(json->find("images")->integer(), 640);
+  EXPECT_TRUE(parse_json(eval_json(5, 0.03), "line"));
+}
+
+TEST(MetricsLog, CutsLinesAfterTheResumedStepAndTornOnes) {
+  const TempFolder folder;
+  const std::string kept = line(1) + "\n" + line(2) + "\n" + eval_json(2, 0.5) + "\n";
+  const auto path = folder.write("m.jsonl", kept + line(3) + "\n" + "{\"step\":1,\"lo\n" + "{\"step\":2");
+  MetricsLog log(path, 2);
+  EXPECT_EQ(slurp(path), kept);
+  EXPECT_TRUE(log.evaluated());
+  EXPECT_TRUE(log.append(line(3)));
+  EXPECT_EQ(slurp(path), kept + line(3) + "\n");
+}
+
+TEST(MetricsLog, KnowsWhetherTheLastStepWasEvaluated) {
+  const TempFolder folder;
+  const auto path = folder.write("m.jsonl", line(1) + "\n" + eval_json(1, 0.5) + "\n" + line(2) + "\n");
+  EXPECT_FALSE(MetricsLog(path, 2).evaluated());
+  EXPECT_TRUE(MetricsLog(path, 1).evaluated());
+}
+
+// A full disk, as RLIMIT_FSIZE: half a line fits, none is kept; when there is room again all lines are there, in order.
+TEST(MetricsLog, LinesWaitWhileTheDiskIsFull) {
+  const TempFolder folder;
+  const auto path = folder / "m.jsonl";
+  MetricsLog log(path, 0);
+  ASSERT_TRUE(log.append(line(1)));
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{line(1).size() + 20, old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const bool second = log.append(line(2)), third = log.append(line(3));
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(second || third);
+  EXPECT_EQ(slurp(path), line(1) + "\n");
+  EXPECT_TRUE(log.sync());
+  EXPECT_EQ(slurp(path), line(1) + "\n" + line(2) + "\n" + line(3) + "\n");
+}
+
+}  // namespace
+}  // namespace ddpm

@@ -1,0 +1,86 @@
+#include "ddpm/train/saver.h"
+
+#include <algorithm>
+#include <new>
+
+#include "ddpm/train/finite.h"
+#include "ddpm/train/train_state.h"
+
+namespace ddpm {
+namespace {
+
+constexpr int kMaxFailures = 3;
+constexpr std::uint64_t kLogBytes = 1 << 20;
+
+}  // namespace
+
+Saver::Saver(const RunConfig& config, RunFolder& folder, const TrainParts& parts,
+             TrainObserver& observer)
+    : config_(config),
+      folder_(folder),
+      parts_(parts),
+      observer_(observer),
+      newest_(folder.start() ? folder.start()->folder : std::filesystem::path()),
+      saved_step_(folder.start_step()) {}
+
+void Saver::check_space() const {
+  const std::uint64_t one = checkpoint_bytes(parts_.learner.params().all().size());
+  // Old checkpoints make room for new ones only after these are whole: one more than is kept must fit, two at first.
+  const std::uint64_t more = folder_.checkpoints().list().empty() ? 2 : 1;
+  const std::uint64_t needed = more * one + kLogBytes;
+  std::error_code unknown;
+  const auto space = std::filesystem::space(folder_.path(), unknown);
+  if (!unknown && space.available < needed) {
+    throw Error(ExitCode::resources,
+                "[train] start: got {} free bytes in {}, expected {} for checkpoints and logs; try to "
+                "free some or another --out",
+                space.available, folder_.path().string(), needed);
+  }
+}
+
+bool Saver::save(std::int64_t step, bool must) {
+  if (step == saved_step_) return true;
+  if (const std::string bad = first_bad_tensor(parts_.learner, false); !bad.empty()) {
+    throw Error(ExitCode::numeric, "[train] step {}: {} is not finite and is not saved; {}", step,
+                bad, newest_in_words());
+  }
+  try {
+    write(step);
+  } catch (const Error& e) {
+    if (e.code() != ExitCode::resources) throw;
+    note_failure(step, must, e.what());
+    return false;
+  } catch (const std::bad_alloc&) {
+    note_failure(step, must, "[train] save: out of memory");
+    return false;
+  }
+  failures_ = 0;
+  observer_.on_checkpoint(step, newest_);
+  return true;
+}
+
+void Saver::write(std::int64_t step) {
+  const CheckpointInfo info = folder_.info(step);
+  const auto files = checkpoint_files(parts_.learner, parts_.model_files(parts_.learner.ema()),
+                                      info, folder_.config());
+  newest_ = folder_.checkpoints().save(
+      info, files, config_.train.keep, [this](const std::string& text) { observer_.on_warning(text); });
+  saved_step_ = step;
+}
+
+void Saver::note_failure(std::int64_t step, bool must, const std::string& why) {
+  ++failures_;
+  const std::string what = fmt::format(
+      "{}; step {} is not saved (failure {} of {}; a checkpoint takes about {} bytes); {}", why,
+      step, failures_, kMaxFailures, checkpoint_bytes(parts_.learner.params().all().size()),
+      newest_in_words());
+  if (must || failures_ >= kMaxFailures) throw Error(ExitCode::resources, "{}", what);
+  observer_.on_warning(what + "; training goes on and tries again at the next save");
+}
+
+std::string Saver::newest_in_words() const {
+  if (newest_.empty()) return "there is no checkpoint yet";
+  return "the last good checkpoint is " + newest_.string();
+}
+
+}  // namespace ddpm

@@ -1,0 +1,42 @@
+// Saving checkpoints in a running training: what is checked before, and what happens when the disk does not cooperate.
+#pragma once
+
+#include <filesystem>
+
+#include "ddpm/train/loop.h"
+
+namespace ddpm {
+
+class Saver {
+ public:
+  Saver(const RunConfig& config, RunFolder& folder, const TrainParts& parts,
+        TrainObserver& observer);
+
+  /// Throws Error (resources) unless the disk has room for two checkpoints and the logs.
+  void check_space() const;
+
+  /// Saves the learner as of `step` unless that step is saved already, then deletes old checkpoints. A failure keeps what is
+  /// there, warns and returns false; the third in a row, or any when `must`, throws Error (resources). Throws
+  /// Error (numeric) rather than save a NaN.
+  bool save(std::int64_t step, bool must);
+
+  /// The newest good checkpoint; "" = none yet.
+  const std::filesystem::path& newest() const { return newest_; }
+
+  /// "the last good checkpoint is ...", for messages.
+  std::string newest_in_words() const;
+
+ private:
+  void write(std::int64_t step);
+  void note_failure(std::int64_t step, bool must, const std::string& why);
+
+  const RunConfig& config_;
+  RunFolder& folder_;
+  const TrainParts& parts_;
+  TrainObserver& observer_;
+  std::filesystem::path newest_;
+  std::int64_t saved_step_;
+  int failures_ = 0;  // in a row
+};
+
+}  // namespace ddpm

@@ -1,0 +1,78 @@
+#include "ddpm/train/train_state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ddpm/net/safetensors.h"
+
+namespace ddpm {
+namespace {
+
+constexpr const char* kRawFile = "train_state/raw.safetensors";
+constexpr const char* kMoment1File = "train_state/moment1.safetensors";
+constexpr const char* kMoment2File = "train_state/moment2.safetensors";
+
+std::vector<std::int64_t> shape_of(const ParamSpec& spec) {
+  return {spec.shape.begin(), spec.shape.end()};
+}
+
+std::string encode(const Params& params) {
+  TensorFile file;
+  for (const ParamSpec& spec : params.specs()) {
+    file.tensors[spec.name] = f32_tensor(params.tensor(spec.name), shape_of(spec));
+  }
+  return encode_safetensors(file);
+}
+
+void read_params(const std::filesystem::path& path, Params& params) {
+  const TensorFile file = value_or_throw(read_safetensors(path));
+  for (const ParamSpec& spec : params.specs()) {
+    const auto found = file.tensors.find(spec.name);
+    if (found == file.tensors.end() || found->second.shape != shape_of(spec) ||
+        found->second.dtype != DType::f32) {
+      throw Error(ExitCode::bad_input,
+                  "[train] resume: {}: got no float32 tensor {} of {} values; is it a checkpoint of "
+                  "another network?",
+                  path.string(), spec.name, spec.size());
+    }
+    std::ranges::copy(to_floats(found->second), params.tensor(spec.name).begin());
+  }
+  if (file.tensors.size() != params.specs().size()) {
+    throw Error(ExitCode::bad_input, "[train] resume: {}: got {} tensors, expected {}",
+                path.string(), file.tensors.size(), params.specs().size());
+  }
+}
+
+}  // namespace
+
+std::vector<CheckpointFile> checkpoint_files(Learner& learner,
+                                             std::map<std::string, std::string> model,
+                                             const CheckpointInfo& info,
+                                             const std::string& config) {
+  DDPM_CHECK(model.contains(kWeightFile));
+  std::vector<CheckpointFile> files;
+  for (auto& [path, bytes] : model) {
+    files.push_back({path, [text = std::move(bytes)]() mutable { return std::move(text); }});
+  }
+  files.push_back({kStateFile, [info] { return encode_info(info); }});
+  files.push_back({kConfigFile, [config] { return config; }});
+  files.push_back({kRawFile, [&learner] { return encode(learner.params()); }});
+  files.push_back({kMoment1File, [&learner] { return encode(learner.moment1()); }});
+  files.push_back({kMoment2File, [&learner] { return encode(learner.moment2()); }});
+  return files;
+}
+
+void restore(Learner& learner, const std::filesystem::path& checkpoint) {
+  read_params(checkpoint / kWeightFile, learner.ema());
+  read_params(checkpoint / kRawFile, learner.params());
+  read_params(checkpoint / kMoment1File, learner.moment1());
+  read_params(checkpoint / kMoment2File, learner.moment2());
+  learner.params_changed();
+}
+
+std::uint64_t checkpoint_bytes(std::size_t parameters) {
+  constexpr std::uint64_t kCopies = 4, kRest = 1 << 18;  // average, weights, moments; JSON, headers
+  return kCopies * sizeof(float) * parameters + kRest;
+}
+
+}  // namespace ddpm
