@@ -42,7 +42,7 @@ function(ddpm_test target label library sources)
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE ${library} GTest::gmock GTest::gtest_main rapidcheck rapidcheck_gtest)
   target_compile_definitions(${target} PRIVATE DDPM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  gtest_discover_tests(${target} PROPERTIES LABELS ${label} DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(${target} NO_PRETTY_VALUES PROPERTIES LABELS ${label} TIMEOUT 600 DISCOVERY_TIMEOUT 60)
 endfunction()
 
 # ddpm_version_header(<target>): ddpm/base/version.h's kVersion is the project's version.

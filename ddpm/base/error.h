@@ -56,11 +56,11 @@ std::string check_values(fmt::format_string<Args...> format, Args&&... args) {
 }  // namespace ddpm
 
 /// Throws BugError unless `condition`; further arguments are a format string and values.
-#define DDPM_CHECK(condition, ...)                                                           \
-  do {                                                                                       \
-    if (!(condition)) {                                                                      \
-      ::ddpm::throw_bug(__FILE__, __LINE__, #condition, ::ddpm::check_values(__VA_ARGS__));  \
-    }                                                                                        \
+#define DDPM_CHECK(condition, ...)                                                          \
+  do {                                                                                      \
+    if (!(condition)) {                                                                     \
+      ::ddpm::throw_bug(__FILE__, __LINE__, #condition, ::ddpm::check_values(__VA_ARGS__)); \
+    }                                                                                       \
   } while (false)
 
 #ifdef NDEBUG

@@ -29,8 +29,8 @@ double worst_absolute(F ours, G reference, double from, double to, int n) {
   double worst = 0;
   for (int i = 0; i <= n; ++i) {
     const double x = from + (to - from) * i / n;
-    worst = std::max(worst,
-                     static_cast<double>(std::abs(ours(x) - reference(static_cast<long double>(x)))));
+    worst = std::max(
+        worst, static_cast<double>(std::abs(ours(x) - reference(static_cast<long double>(x)))));
   }
   return worst;
 }

@@ -16,7 +16,8 @@ namespace {
 // What errno means; strerror may not be called from several threads.
 std::string reason(int error) { return std::generic_category().message(error); }
 
-// Repeats a system call that a signal interrupted: the trainer's handlers are installed without SA_RESTART.
+// Repeats a system call that a signal interrupted: the trainer's handlers are installed without
+// SA_RESTART.
 template <class Call>
 auto retry(Call call) {
   auto result = call();
@@ -44,7 +45,8 @@ class Descriptor {
 };
 
 Descriptor open_file(const std::filesystem::path& path, int flags) {
-  return Descriptor(retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, 0666); }));
+  return Descriptor(
+      retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, 0666); }));
 }
 
 const char* kind_of(mode_t mode) {
@@ -170,7 +172,8 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view bytes
 void sync_folder(const std::filesystem::path& folder) {
   const Descriptor file = open_file(folder, O_RDONLY | O_DIRECTORY);
   const bool synced = file.get() >= 0 && retry([&] { return ::fsync(file.get()); }) == 0;
-  // EINVAL: a file system without this notion (some network mounts), where nothing better can be done.
+  // EINVAL: a file system without this notion (some network mounts), where nothing better can be
+  // done.
   if (synced || (file.get() >= 0 && errno == EINVAL)) return;
   throw Error(ExitCode::resources, "[base] sync {}: {}", folder.string(), reason(errno));
 }

@@ -12,16 +12,17 @@
 
 namespace ddpm {
 
-/// The whole regular file. Failure (io) when it is missing, a directory, a device, unreadable or longer than
-/// `max_bytes`; never blocks on a pipe.
+/// The whole regular file. Failure (io) when it is missing, a directory, a device, unreadable or
+/// longer than `max_bytes`; never blocks on a pipe.
 Result<std::string> read_file(const std::filesystem::path& path,
                               std::uint64_t max_bytes = std::uint64_t{16} << 30);
 
-/// Writes and fsyncs `path` in place. Throws Error (resources) that names path and bytes; a partial file is removed.
+/// Writes and fsyncs `path` in place. Throws Error (resources) that names path and bytes; a partial
+/// file is removed.
 void write_file_synced(const std::filesystem::path& path, std::string_view bytes);
 
-/// Replaces `path` so that a reader or a power cut sees the old or the new content, never a mixture: writes
-/// path.tmp-<pid>, fsyncs, renames, fsyncs the folder. Throws Error (resources).
+/// Replaces `path` so that a reader or a power cut sees the old or the new content, never a
+/// mixture: writes path.tmp-<pid>, fsyncs, renames, fsyncs the folder. Throws Error (resources).
 void write_file_atomic(const std::filesystem::path& path, std::string_view bytes);
 
 /// Makes earlier renames and file creations in `folder` durable. Throws Error (resources).
@@ -33,8 +34,9 @@ void rename_path(const std::filesystem::path& from, const std::filesystem::path&
 /// mkdir -p that throws Error (resources) with the name.
 void make_folders(const std::filesystem::path& folder);
 
-/// Exclusive use of a folder by one process (flock on folder/.lock). Throws Error (usage) that names the holder's pid and
-/// host when another process has it. The kernel frees it when the process ends, however it ends.
+/// Exclusive use of a folder by one process (flock on folder/.lock). Throws Error (usage) that
+/// names the holder's pid and host when another process has it. The kernel frees it when the
+/// process ends, however it ends.
 class FolderLock {
  public:
   explicit FolderLock(const std::filesystem::path& folder);

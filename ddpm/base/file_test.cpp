@@ -87,12 +87,10 @@ TEST(File, ReadRefusesWhatIsNoRegularFileAndSaysWhatItIs) {
   const TempFolder folder;
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   make_socket(folder / "socket");
-  const std::pair<fs::path, const char*> cases[] = {{folder / "missing", "no such file"},
-                                                    {folder.path(), "got a directory"},
-                                                    {folder / "pipe", "got a pipe"},
-                                                    {folder / "socket", "got a socket"},
-                                                    {"/dev/zero", "got a device"},
-                                                    {folder / "missing/x", "no such file"}};
+  const std::pair<fs::path, const char*> cases[] = {
+      {folder / "missing", "no such file"}, {folder.path(), "got a directory"},
+      {folder / "pipe", "got a pipe"},      {folder / "socket", "got a socket"},
+      {"/dev/null", "got a device"},        {folder / "missing/x", "no such file"}};
   for (const auto& [path, text] : cases) {
     const auto result = read_file(path);
     ASSERT_FALSE(result) << path;
@@ -152,13 +150,16 @@ TEST(File, FailedWriteKeepsTheOldContentAndLeavesNothingElse) {
   EXPECT_EQ(names_in(folder.path()), 1);
 }
 
+// The device is reached by a link: were it named itself, a broken build run by root would replace
+// the machine's own.
 TEST(File, WritesRefuseWhatTheyCannotReplace) {
   const TempFolder folder;
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   fs::create_directory(folder / "dir");
+  fs::create_symlink("/dev/null", folder / "device");
   const std::pair<fs::path, const char*> cases[] = {{folder / "pipe", "got a pipe"},
                                                     {folder / "dir", "got a directory"},
-                                                    {"/dev/null", "got a device"},
+                                                    {folder / "device", "got a device"},
                                                     {folder / "no/such/a", "No such file"}};
   for (const auto& [path, text] : cases) {
     for (const auto& write : {write_file_atomic, write_file_synced}) {
@@ -168,7 +169,8 @@ TEST(File, WritesRefuseWhatTheyCannotReplace) {
       EXPECT_THAT(error.what(), HasSubstr(path.string()));
     }
   }
-  EXPECT_EQ(names_in(folder.path()), 2);
+  EXPECT_EQ(names_in(folder.path()), 3);
+  EXPECT_TRUE(fs::is_symlink(folder / "device"));
 }
 
 TEST(File, FoldersAreMadeMovedAndSynced) {
@@ -186,7 +188,8 @@ TEST(File, FolderErrorsNameTheFolders) {
   const Error make = error_of([&] { make_folders(folder / "file/x"); });
   EXPECT_EQ(make.code(), ExitCode::resources);
   EXPECT_THAT(make.what(), HasSubstr((folder / "file/x").string()));
-  EXPECT_THAT(error_of([&] { make_folders(folder / "file"); }).what(), HasSubstr("Not a directory"));
+  EXPECT_THAT(error_of([&] { make_folders(folder / "file"); }).what(),
+              HasSubstr("Not a directory"));
   const Error rename = error_of([&] { rename_path(folder / "p", folder / "q"); });
   EXPECT_THAT(rename.what(), HasSubstr((folder / "p").string()));
   EXPECT_THAT(rename.what(), HasSubstr((folder / "q").string()));
@@ -203,7 +206,7 @@ class Holder {
     if (pid_ == 0) {
       const FolderLock lock(folder);
       const bool told = ::write(ready[1], "x", 1) == 1;
-      while (told) ::pause();
+      if (told) ::sleep(60);  // killed long before
       ::_exit(1);
     }
     char byte = 0;
@@ -244,7 +247,9 @@ TEST(FolderLock, IsFreeAfterItsHolderWasKilled) {
 
 TEST(FolderLock, IsFreeAfterItsObjectEnded) {
   const TempFolder folder;
-  { const FolderLock lock(folder.path()); }
+  {
+    const FolderLock lock(folder.path());
+  }
   EXPECT_EQ(in_child([&] {
               const FolderLock lock(folder.path());
               return 0;

@@ -55,13 +55,16 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
     if (errno != EWOULDBLOCK) give_up(errno);
     const std::string who = holder(fd_);
     ::close(fd_);
-    throw Error("[base] lock {}: in use by {}, expected a free folder; try another folder, or end that process",
-                folder.string(), who);
+    throw Error(
+        "[base] lock {}: in use by {}, expected a free folder; try another folder, or end that "
+        "process",
+        folder.string(), who);
   }
   if (!write_holder(fd_)) give_up(errno);
 }
 
-// The file stays: removing it would let a third process lock a new file beside a second one that waits on the old.
+// The file stays: removing it would let a third process lock a new file beside a second one that
+// waits on the old.
 FolderLock::~FolderLock() { ::close(fd_); }
 
 }  // namespace ddpm

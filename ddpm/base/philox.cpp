@@ -39,8 +39,8 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c,
 std::array<std::uint32_t, 4> random_block(const NoiseKey& key, std::uint32_t block) {
   DDPM_DCHECK(key.image >> 44 == 0 && key.lane >> 12 == 0);
   const auto low = [](std::uint64_t v) { return static_cast<std::uint32_t>(v); };
-  const std::uint32_t what = static_cast<std::uint32_t>(key.purpose) | key.lane << 8 |
-                             low(key.image >> 32) << 20;
+  const std::uint32_t what =
+      static_cast<std::uint32_t>(key.purpose) | key.lane << 8 | low(key.image >> 32) << 20;
   return philox4x32({block, low(key.image), key.step, what}, {low(key.seed), low(key.seed >> 32)});
 }
 

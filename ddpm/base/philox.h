@@ -1,6 +1,6 @@
-// Counter-based noise: every random number is a function of its key alone, never of threads, batches or order.
-// Philox4x32-10 of Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". The layout of counter and key is
-// part of the file formats: docs/format.md, "Noise".
+// Counter-based noise: every random number is a function of its key alone, never of threads,
+// batches or order. Philox4x32-10 of Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
+// 3". The layout of counter and key is part of the file formats: docs/format.md, "Noise".
 #pragma once
 
 #include <array>
@@ -13,7 +13,8 @@ namespace ddpm {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
-/// What a stream of numbers is for; streams of different purposes are independent. Values are never reused.
+/// What a stream of numbers is for; streams of different purposes are independent. Values are never
+/// reused.
 enum class Purpose : std::uint8_t {
   init_weights = 1,  // image = index of the parameter
   data_order = 2,    // image = 0, step = epoch
@@ -40,7 +41,8 @@ struct NoiseKey {
 /// Words 4 * block .. 4 * block + 3 of the stream.
 std::array<std::uint32_t, 4> random_block(const NoiseKey& key, std::uint32_t block);
 
-/// Element i is the i-th standard normal of the stream (Box-Muller over word pairs, docs/format.md).
+/// Element i is the i-th standard normal of the stream (Box-Muller over word pairs,
+/// docs/format.md).
 void fill_normal(const NoiseKey& key, std::span<float> out);
 
 /// The i-th number of the stream, uniform in [0, 1) with 53 bits.

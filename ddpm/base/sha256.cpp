@@ -58,7 +58,8 @@ void absorb_tail(State& h, std::string_view rest, std::uint64_t length) {
     absorb(h, block);
     block = {};
   }
-  for (int i = 0; i < 8; ++i) block[56 + i] = static_cast<unsigned char>(8 * length >> (56 - 8 * i));
+  for (int i = 0; i < 8; ++i)
+    block[56 + i] = static_cast<unsigned char>(8 * length >> (56 - 8 * i));
   absorb(h, block);
 }
 

@@ -16,7 +16,8 @@ TEST(Sha256, AgreesWithThePublishedVectors) {
 }
 
 // Every length around the places where the padding changes shape; sum of the digests by coreutils:
-// for n in $(seq 0 130); do head -c $n /dev/zero | sha256sum | cut -c1-64; done | tr -d '\n' | sha256sum
+// for n in $(seq 0 130); do head -c $n /dev/zero | sha256sum | cut -c1-64; done | tr -d '\n' |
+// sha256sum
 TEST(Sha256, PadsEveryLengthRight) {
   std::string all;
   for (int n = 0; n <= 130; ++n) all += sha256_hex(std::string(n, '\0'));

@@ -15,7 +15,8 @@ std::size_t length_difference(std::string_view a, std::string_view b) {
 }  // namespace
 
 int edit_distance(std::string_view a, std::string_view b) {
-  // Rows i - 2, i - 1 and i of the table d[i][j] = distance of a's first i from b's first j characters.
+  // Rows i - 2, i - 1 and i of the table d[i][j] = distance of a's first i from b's first j
+  // characters.
   std::vector<int> before(b.size() + 1), previous(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int>(j);
   for (std::size_t i = 1; i <= a.size(); ++i) {

@@ -13,7 +13,8 @@ TEST(EditDistance, CountsInsertionsDeletionsSubstitutionsAndSwaps) {
   EXPECT_EQ(edit_distance("staps", "steps"), 1);
   EXPECT_EQ(edit_distance("setps", "steps"), 1);  // plain Levenshtein says 2
   EXPECT_EQ(edit_distance("", "steps"), 5);
-  EXPECT_EQ(edit_distance("ca", "abc"), 3);  // optimal string alignment, not the unrestricted form (2)
+  EXPECT_EQ(edit_distance("ca", "abc"),
+            3);  // optimal string alignment, not the unrestricted form (2)
 }
 
 RC_GTEST_PROP(EditDistance, IsSymmetricAndZeroOnlyForEqualWords,
@@ -33,7 +34,7 @@ TEST(Nearest, SaysNothingWhenNoNameIsNear) {
   const std::vector<std::string> known = {"sample", "train", "ema"};
   EXPECT_EQ(nearest("compress", known), "");
   EXPECT_EQ(nearest("", known), "");
-  EXPECT_EQ(nearest("x", known), "");     // every three-letter word is two edits from one letter
+  EXPECT_EQ(nearest("x", known), "");       // every three-letter word is two edits from one letter
   EXPECT_EQ(nearest("emaxyz", known), "");  // three edits away
   EXPECT_EQ(nearest(std::string(1 << 20, 'x'), known), "");
 }

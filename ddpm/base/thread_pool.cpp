@@ -13,7 +13,8 @@
 namespace ddpm {
 namespace {
 
-// About 20-50 microseconds: longer than the gap between two rows of a network, shorter than a time slice.
+// About 20-50 microseconds: longer than the gap between two rows of a network, shorter than a time
+// slice.
 constexpr int kSpins = 4000;
 
 void pause() {
@@ -24,8 +25,8 @@ void pause() {
 
 }  // namespace
 
-// One loop is one generation. Workers wait for the generation to change, draw tasks from `next`, and count themselves
-// out in `busy`; the caller draws tasks too and returns when busy is 0.
+// One loop is one generation. Workers wait for the generation to change, draw tasks from `next`,
+// and count themselves out in `busy`; the caller draws tasks too and returns when busy is 0.
 struct ThreadPool::State {
   std::vector<std::thread> workers;
   Call call = nullptr;

@@ -68,17 +68,21 @@ TEST_P(ThreadPoolOf, WorkersThatFellAsleepWakeUp) {
 
 TEST_P(ThreadPoolOf, EndsWithoutHavingRun) { ThreadPool pool(GetParam()); }
 
-// The first task to start waits for a second one, which only another thread can run.
-TEST(ThreadPool, TasksRunAtTheSameTime) {
+// The first task to start waits for a second one, which only another thread can run; that one then
+// takes its time.
+TEST(ThreadPool, TasksRunAtTheSameTimeAndRunWaitsForTheSlowest) {
   ThreadPool pool(2);
-  std::atomic<int> started{0};
+  std::atomic<int> started{0}, finished{0};
   std::atomic<bool> together{false};
-  pool.run(2, [&](int, int) {
+  pool.run(2, [&](int, int worker) {
     ++started;
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (started < 2 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
     if (started == 2) together = true;
+    if (worker != 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ++finished;
   });
+  EXPECT_EQ(finished, 2);
   EXPECT_TRUE(together);
 }
 

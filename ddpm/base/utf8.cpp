@@ -11,12 +11,14 @@ std::size_t sequence_length(std::string_view text) {
   const auto byte = [&](std::size_t i) -> int {
     return i < text.size() ? static_cast<std::uint8_t>(text[i]) : -1;
   };
-  const auto in = [&](std::size_t i, int low, int high) { return byte(i) >= low && byte(i) <= high; };
+  const auto in = [&](std::size_t i, int low, int high) {
+    return byte(i) >= low && byte(i) <= high;
+  };
   const int lead = byte(0);
   if (lead < 0x80) return 1;
   if (lead >= 0xC2 && lead <= 0xDF) return in(1, 0x80, 0xBF) ? 2 : 0;
   if (lead >= 0xE0 && lead <= 0xEF) {
-    const int low = lead == 0xE0 ? 0xA0 : 0x80;    // no overlong forms
+    const int low = lead == 0xE0 ? 0xA0 : 0x80;   // no overlong forms
     const int high = lead == 0xED ? 0x9F : 0xBF;  // no surrogates
     return in(1, low, high) && in(2, 0x80, 0xBF) ? 3 : 0;
   }

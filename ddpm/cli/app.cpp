@@ -20,8 +20,9 @@
 namespace ddpm::cli {
 namespace {
 
-// A file that the program opens must not get the number of a closed standard stream: messages would go into it.
-// Standard output is opened for reading alone, so that writing results to a closed one fails as it should.
+// A file that the program opens must not get the number of a closed standard stream: messages would
+// go into it. Standard output is opened for reading alone, so that writing results to a closed one
+// fails as it should.
 void open_standard_streams() {
   for (const int fd : {0, 1, 2}) {
     if (fcntl(fd, F_GETFD) == -1) (void)!open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR);
@@ -69,7 +70,8 @@ std::vector<std::string> long_names(const CLI::App& command) {
   return names;
 }
 
-// CLI11 has no "did you mean", and complains about missing arguments before unknown ones: look for unknown names first.
+// CLI11 has no "did you mean", and complains about missing arguments before unknown ones: look for
+// unknown names first.
 void check_names(CLI::App& app, const std::vector<std::string>& words) {
   if (words.empty() || words[0].empty() || words[0][0] == '-') return;
   const CLI::App* command = find_subcommand(app, words[0]);
@@ -117,7 +119,9 @@ int report(ExitCode code, const std::string& text) {
 
 int run(int argc, char** argv) {
   open_standard_streams();
-  std::signal(SIGPIPE, SIG_IGN);  // put() ends the process itself; training outlives a closed pipe on stderr
+  std::signal(SIGPIPE,
+              SIG_IGN);  // put() ends the process itself; training outlives a closed pipe on stderr
+  std::signal(SIGXFSZ, SIG_IGN);  // a file over `ulimit -f` is an error like a full disk
   try {
     parse_and_run(argc, argv);
     return 0;
@@ -126,11 +130,13 @@ int run(int argc, char** argv) {
   } catch (const Error& error) {
     return report(error.code(), error.what());
   } catch (const std::bad_alloc&) {
-    return report(ExitCode::resources, "[cli] out of memory; try fewer or smaller images at a time");
+    return report(ExitCode::resources,
+                  "[cli] out of memory; try fewer or smaller images at a time");
   } catch (const std::filesystem::filesystem_error& error) {
     return report(ExitCode::bad_input, fmt::format("[cli] {}", error.what()));
   } catch (const std::exception& error) {
-    return report(ExitCode::bug, fmt::format("{}; this is a bug in ddpm, please report it", error.what()));
+    return report(ExitCode::bug,
+                  fmt::format("{}; this is a bug in ddpm, please report it", error.what()));
   }
 }
 

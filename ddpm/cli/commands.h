@@ -1,4 +1,5 @@
-// One function a subcommand, each in a file of its name. Arguments and defaults live in that file only.
+// One function a subcommand, each in a file of its name. Arguments and defaults live in that file
+// only.
 #pragma once
 
 #include <CLI/CLI.hpp>

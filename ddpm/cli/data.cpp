@@ -1,6 +1,4 @@
 // ddpm data DATA: what a data set holds, before a day of training is spent on it.
-#include "ddpm/data/dataset.h"
-
 #include <cmath>
 #include <set>
 
@@ -13,6 +11,7 @@
 #include "ddpm/cli/progress.h"
 #include "ddpm/cli/sample_output.h"
 #include "ddpm/cli/signals.h"
+#include "ddpm/data/dataset.h"
 #include "ddpm/image/png.h"
 
 namespace ddpm::cli {
@@ -50,7 +49,8 @@ struct ChannelSum {
   double deviation() const {
     if (count == 0) return 0;
     const double m = mean();
-    return std::sqrt(std::max(static_cast<double>(squares) / static_cast<double>(count) - m * m, 0.0));
+    return std::sqrt(
+        std::max(static_cast<double>(squares) / static_cast<double>(count) - m * m, 0.0));
   }
 };
 
@@ -75,7 +75,8 @@ Scan scan(const Dataset& data) {
     try {
       data.load(i, bytes);
     } catch (const Error& error) {
-      if (++result.unreadable <= static_cast<std::int64_t>(kMaxListed)) result.errors.emplace_back(error.what());
+      if (++result.unreadable <= static_cast<std::int64_t>(kMaxListed))
+        result.errors.emplace_back(error.what());
       continue;
     }
     const std::string_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -101,10 +102,10 @@ void print_text(const Dataset& data, const Scan& found) {
   const Shape shape = data.shape();
   put_line("{}", to_utf8(data.description()));
   put_line("images      {}", data.size());
-  put_line("shape       {} x {}, {} channel{}", shape.w, shape.h, shape.c, shape.c == 1 ? "" : "s");
+  put_line("shape       {} x {}, {}", shape.w, shape.h, counted(shape.c, "channel"));
   for (std::size_t c = 0; c < found.mean.size(); ++c) {
     put_line("channel {}   mean {:+.4f}, deviation {:.4f} (of values in [-1, 1])", c, found.mean[c],
-          found.deviation[c]);
+             found.deviation[c]);
   }
   put_line("duplicates  {}", found.duplicates);
   if (found.unreadable > 0) put_line("unreadable  {}", found.unreadable);
@@ -119,18 +120,19 @@ void print_as_json(const Dataset& data, const Scan& found) {
   for (const double m : found.mean) mean.push_back(json_real(m));
   for (const double d : found.deviation) deviation.push_back(json_real(d));
   for (std::size_t i = 0; i < found.labels.size(); ++i) {
-    classes.push_back(json_object({{"name", json_string(class_name(data, i))},
-                                   {"count", json_integer(found.labels[i])}}));
+    classes.push_back(json_object(
+        {{"name", json_string(class_name(data, i))}, {"count", json_integer(found.labels[i])}}));
   }
-  print_json("ddpm.data/1",
-             {{"description", json_string(to_utf8(data.description()))},
-              {"count", json_integer(static_cast<std::int64_t>(data.size()))},
-              {"shape", json_list({json_integer(shape.c), json_integer(shape.h), json_integer(shape.w)})},
-              {"mean", json_list(std::move(mean))},
-              {"deviation", json_list(std::move(deviation))},
-              {"duplicates", json_integer(found.duplicates)},
-              {"unreadable", json_integer(found.unreadable)},
-              {"classes", json_list(std::move(classes))}});
+  print_json(
+      "ddpm.data/1",
+      {{"description", json_string(to_utf8(data.description()))},
+       {"count", json_integer(static_cast<std::int64_t>(data.size()))},
+       {"shape", json_list({json_integer(shape.c), json_integer(shape.h), json_integer(shape.w)})},
+       {"mean", json_list(std::move(mean))},
+       {"deviation", json_list(std::move(deviation))},
+       {"duplicates", json_integer(found.duplicates)},
+       {"unreadable", json_integer(found.unreadable)},
+       {"classes", json_list(std::move(classes))}});
 }
 
 // The first images that can be read, as a grid.
@@ -176,9 +178,13 @@ void run_data(const DataArgs& args) {
 void add_data(CLI::App& app) {
   auto args = std::make_shared<DataArgs>();
   auto* command = app.add_subcommand("data", "Count, measure and show a data set.");
-  command->add_option("data", args->data, "IDX file, CIFAR binary, folder of PNGs, or fashion-mnist:train")
+  command
+      ->add_option("data", args->data,
+                   "IDX file, CIFAR binary, folder of PNGs, or fashion-mnist:train")
       ->required();
-  command->add_option("-n,--count", args->count, "images in the grid")->check(CLI::Range(1, 4096));
+  command->add_option("-n,--count", args->count, "images in the grid")
+      ->check(whole_number())
+      ->check(CLI::Range(1, 4096));
   command->add_option("-o,--out", args->out, "PNG grid of the first images");
   command->add_flag("--json", args->json, "print it as JSON");
   command->callback([args] { run_data(*args); });

@@ -1,4 +1,5 @@
-// ddpm forward MODEL|SCHEDULE IMAGE: the forward process, seen (Figure 2 of the paper, left to right).
+// ddpm forward MODEL|SCHEDULE IMAGE: the forward process, seen (Figure 2 of the paper, left to
+// right).
 #include <array>
 #include <cmath>
 
@@ -40,18 +41,21 @@ Schedule schedule_of(const std::string& process) {
 std::vector<int> frame_times(int T, int frames) {
   std::vector<int> times;
   for (int k = 0; k < frames; ++k) {
-    times.push_back(static_cast<int>((std::int64_t{2} * k * T + (frames - 1)) / (2 * (frames - 1))));
+    times.push_back(
+        static_cast<int>((std::int64_t{2} * k * T + (frames - 1)) / (2 * (frames - 1))));
   }
   return times;
 }
 
-// The chain of Eq. (2) from time `from` to `to` at once: x_to = sqrt(r) x_from + sqrt(1 - r) z, r = alpha_bar_to /
-// alpha_bar_from. One picture dissolves, as in a film, where Eq. (4) would show other noise in every frame.
-void advance(const Schedule& schedule, int from, int to, const NoiseKey& key, std::vector<float>& x) {
+// The chain of Eq. (2) from time `from` to `to` at once: x_to = sqrt(r) x_from + sqrt(1 - r) z, r =
+// alpha_bar_to / alpha_bar_from. One picture dissolves, as in a film, where Eq. (4) would show
+// other noise in every frame.
+void advance(const Schedule& schedule, int from, int to, const NoiseKey& key,
+             std::vector<float>& x) {
   const double before = schedule.alpha_bar(from);
   const double keep = std::sqrt(schedule.alpha_bar(to) / before);
-  const double add = std::sqrt(
-      (schedule.one_minus_alpha_bar(to) - schedule.one_minus_alpha_bar(from)) / before);
+  const double add =
+      std::sqrt((schedule.one_minus_alpha_bar(to) - schedule.one_minus_alpha_bar(from)) / before);
   std::vector<float> z(x.size());
   fill_normal(key, z);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(keep * x[i] + add * z[i]);
@@ -77,7 +81,8 @@ std::vector<Image> draw_frames(const Schedule& schedule, const std::vector<int>&
 double decibels(double snr) { return 10 * exact::log(snr) / exact::log(10); }
 
 void print_table(const Schedule& schedule, const std::vector<int>& times) {
-  std::string text = fmt::format("{:>6}  {:>12}  {:>12}  {:>9}\n", "t", "alpha_bar", "SNR", "SNR in dB");
+  std::string text =
+      fmt::format("{:>6}  {:>12}  {:>12}  {:>9}\n", "t", "alpha_bar", "SNR", "SNR in dB");
   for (const int t : times) {
     const double alpha_bar = schedule.alpha_bar(t);
     if (t == 0) {
@@ -90,7 +95,8 @@ void print_table(const Schedule& schedule, const std::vector<int>& times) {
   put(text);
 }
 
-void print_as_json(const ForwardArgs& args, const Schedule& schedule, const std::vector<int>& times) {
+void print_as_json(const ForwardArgs& args, const Schedule& schedule,
+                   const std::vector<int>& times) {
   std::vector<Json> frames;
   for (const int t : times) {
     std::map<std::string, Json> frame = {{"t", json_integer(t)},
@@ -111,8 +117,8 @@ void run_forward(const ForwardArgs& args) {
   check_output_file(args.out);
   const Schedule schedule = schedule_of(args.process);
   if (args.frames > schedule.T() + 1) {
-    throw Error("[cli] forward: got {} frames, expected 2..{}, since t runs from 0 to {}", args.frames,
-                schedule.T() + 1, schedule.T());
+    throw Error("[cli] forward: got {} frames, expected 2..{}, since t runs from 0 to {}",
+                args.frames, schedule.T() + 1, schedule.T());
   }
   Image image = value_or_throw(read_png(args.image));
   if (image.channels % 2 == 0) image = with_channels(image, image.channels - 1);  // no transparency
@@ -134,9 +140,13 @@ void run_forward(const ForwardArgs& args) {
 void add_forward(CLI::App& app) {
   auto args = std::make_shared<ForwardArgs>();
   auto* command = app.add_subcommand("forward", "Watch an image dissolve into noise (Figure 2).");
-  command->add_option("process", args->process, "schedule, as linear:1000 or cosine:4000, or a model")->required();
+  command
+      ->add_option("process", args->process, "schedule, as linear:1000 or cosine:4000, or a model")
+      ->required();
   command->add_option("image", args->image, "PNG file")->required();
-  command->add_option("--frames", args->frames, "frames from t = 0 to t = T")->check(CLI::Range(2, 1000));
+  command->add_option("--frames", args->frames, "frames from t = 0 to t = T")
+      ->check(whole_number())
+      ->check(CLI::Range(2, 1000));
   add_seed(*command, args->seed);
   command->add_option("-o,--out", args->out, "PNG to write");
   command->add_flag("--json", args->json, "print the table as JSON");

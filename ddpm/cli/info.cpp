@@ -20,13 +20,20 @@ struct InfoArgs {
 
 const char* name_of(DType type) {
   switch (type) {
-    case DType::f32: return "f32";
-    case DType::f16: return "f16";
-    case DType::bf16: return "bf16";
-    case DType::f64: return "f64";
-    case DType::i64: return "i64";
-    case DType::i32: return "i32";
-    case DType::u8: return "u8";
+    case DType::f32:
+      return "f32";
+    case DType::f16:
+      return "f16";
+    case DType::bf16:
+      return "bf16";
+    case DType::f64:
+      return "f64";
+    case DType::i64:
+      return "i64";
+    case DType::i32:
+      return "i32";
+    case DType::u8:
+      return "u8";
   }
   return "?";
 }
@@ -61,21 +68,20 @@ std::string schedule_name(const Schedule& schedule) {
 
 void model_as_json(const Model& model) {
   const UNetConfig& net = model.config;
-  print_json(
-      "ddpm.info/1",
-      {{"kind", json_string("model")},
-       {"path", json_string(to_utf8(model.folder.string()))},
-       {"parameters", json_integer(static_cast<std::int64_t>(model.params.all().size()))},
-       {"tensors", json_integer(static_cast<std::int64_t>(model.params.specs().size()))},
-       {"weights", json_string(weights_hash(model))},
-       {"shape", json_integers(std::vector<int>{net.in_channels, net.height, net.width})},
-       {"block_out_channels", json_integers(net.block_out_channels)},
-       {"attention_resolutions", json_integers(attention_heights(net))},
-       {"layers_per_block", json_integer(net.layers_per_block)},
-       {"schedule", json_string(schedule_name(model.schedule))},
-       {"T", json_integer(model.schedule.T())},
-       {"prediction", json_string(std::string(to_string(model.view.prediction)))},
-       {"variance", json_string(std::string(to_string(model.view.variance)))}});
+  print_json("ddpm.info/1",
+             {{"kind", json_string("model")},
+              {"path", json_string(to_utf8(model.folder.string()))},
+              {"parameters", json_integer(static_cast<std::int64_t>(model.params.all().size()))},
+              {"tensors", json_integer(static_cast<std::int64_t>(model.params.specs().size()))},
+              {"weights", json_string(weights_hash(model))},
+              {"shape", json_integers(std::vector<int>{net.in_channels, net.height, net.width})},
+              {"block_out_channels", json_integers(net.block_out_channels)},
+              {"attention_resolutions", json_integers(attention_heights(net))},
+              {"layers_per_block", json_integer(net.layers_per_block)},
+              {"schedule", json_string(schedule_name(model.schedule))},
+              {"T", json_integer(model.schedule.T())},
+              {"prediction", json_string(std::string(to_string(model.view.prediction)))},
+              {"variance", json_string(std::string(to_string(model.view.variance)))}});
 }
 
 void model_info(const Model& model, bool json) {
@@ -83,26 +89,26 @@ void model_info(const Model& model, bool json) {
   const UNetConfig& net = model.config;
   const Schedule& schedule = model.schedule;
   put_line("model       {}", one_line(model.folder.string()));
-  put_line("images      {} x {}, {} channel{}", net.width, net.height, net.in_channels,
-        net.in_channels == 1 ? "" : "s");
+  put_line("images      {} x {}, {}", net.width, net.height, counted(net.in_channels, "channel"));
   put_line("parameters  {} in {} tensors, weights {}", model.params.all().size(),
-        model.params.specs().size(), weights_hash(model));
-  put_line("levels      channels [{}], {} blocks each, attention at [{}] and in the middle",
-        fmt::join(net.block_out_channels, ", "), net.layers_per_block,
-        fmt::join(attention_heights(net), ", "));
+           model.params.specs().size(), weights_hash(model));
+  put_line(
+      "levels      channels [{}], layers_per_block {}, attention at heights [{}] and in the middle",
+      fmt::join(net.block_out_channels, ", "), net.layers_per_block,
+      fmt::join(attention_heights(net), ", "));
   put_line("schedule    {}: T = {}, beta {:.6g} to {:.6g}, alpha_bar(T) = {:.4g}",
-        one_line(schedule_name(schedule)), schedule.T(), schedule.beta(1),
-        schedule.beta(schedule.T()), schedule.alpha_bar(schedule.T()));
+           one_line(schedule_name(schedule)), schedule.T(), schedule.beta(1),
+           schedule.beta(schedule.T()), schedule.alpha_bar(schedule.T()));
   put_line("predicts    {}, variance {}", to_string(model.view.prediction),
-        to_string(model.view.variance));
+           to_string(model.view.variance));
 }
 
 void tensors_info(const std::string& path, const TensorFile& file, bool json) {
   if (json) {
     std::map<std::string, Json> tensors, metadata;
     for (const auto& [name, tensor] : file.tensors) {
-      tensors[name] = json_object({{"dtype", json_string(name_of(tensor.dtype))},
-                                   {"shape", json_integers(tensor.shape)}});
+      tensors[name] = json_object(
+          {{"dtype", json_string(name_of(tensor.dtype))}, {"shape", json_integers(tensor.shape)}});
     }
     for (const auto& [key, value] : file.metadata) metadata[key] = json_string(value);
     return print_json("ddpm.info/1", {{"kind", json_string("safetensors")},
@@ -110,10 +116,12 @@ void tensors_info(const std::string& path, const TensorFile& file, bool json) {
                                       {"tensors", json_object(std::move(tensors))},
                                       {"metadata", json_object(std::move(metadata))}});
   }
-  put_line("safetensors {}: {} tensors", one_line(path), file.tensors.size());
-  for (const auto& [key, value] : file.metadata) put_line("  {} = {}", one_line(key), one_line(value));
+  put_line("safetensors {}: {}", one_line(path), counted(std::ssize(file.tensors), "tensor"));
+  for (const auto& [key, value] : file.metadata)
+    put_line("  {} = {}", one_line(key), one_line(value));
   for (const auto& [name, tensor] : file.tensors) {
-    put_line("  {:<4} [{}] {}", name_of(tensor.dtype), fmt::join(tensor.shape, ", "), one_line(name));
+    put_line("  {:<4} [{}] {}", name_of(tensor.dtype), fmt::join(tensor.shape, ", "),
+             one_line(name));
   }
 }
 
@@ -123,13 +131,15 @@ void png_info(const std::string& path, bool json) {
   if (json) {
     std::map<std::string, Json> entries;
     for (const auto& [key, value] : text) entries[to_utf8(key)] = json_string(to_utf8(value));
-    return print_json("ddpm.info/1",
-                      {{"kind", json_string("png")},
-                       {"path", json_string(to_utf8(path))},
-                       {"shape", json_integers(std::vector<int>{image.channels, image.height, image.width})},
-                       {"text", json_object(std::move(entries))}});
+    return print_json(
+        "ddpm.info/1",
+        {{"kind", json_string("png")},
+         {"path", json_string(to_utf8(path))},
+         {"shape", json_integers(std::vector<int>{image.channels, image.height, image.width})},
+         {"text", json_object(std::move(entries))}});
   }
-  put_line("PNG {}: {} x {}, {} channels", one_line(path), image.width, image.height, image.channels);
+  put_line("PNG {}: {} x {}, {}", one_line(path), image.width, image.height,
+           counted(image.channels, "channel"));
   for (const auto& [key, value] : text) {
     if (key != "ddpm:command") put_line("  {}: {}", one_line(key), one_line(value));
   }
@@ -140,7 +150,8 @@ void png_info(const std::string& path, bool json) {
 void file_info(const std::string& path, bool json) {
   const std::string bytes = value_or_throw(read_file(path));
   if (bytes.compare(0, 8, "\x89PNG\r\n\x1A\n") == 0) return png_info(path, json);
-  if (std::filesystem::path(path).extension() == ".png") return png_info(path, json);  // says what is wrong
+  if (std::filesystem::path(path).extension() == ".png")
+    return png_info(path, json);  // says what is wrong
   tensors_info(path, value_or_throw(parse_safetensors(bytes, path)), json);
 }
 
@@ -157,8 +168,10 @@ void run_info(const InfoArgs& args) {
 
 void add_info(CLI::App& app) {
   auto args = std::make_shared<InfoArgs>();
-  auto* command = app.add_subcommand("info", "What a model, a tensor file or one of our PNGs holds.");
-  command->add_option("what", args->what, "model (folder, run or name), FILE.safetensors or FILE.png")
+  auto* command =
+      app.add_subcommand("info", "What a model, a tensor file or one of our PNGs holds.");
+  command
+      ->add_option("what", args->what, "model (folder, run or name), FILE.safetensors or FILE.png")
       ->required();
   command->add_flag("--json", args->json, "print it as JSON");
   command->callback([args] { run_info(*args); });

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <bit>
+#include <charconv>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/file.h"
@@ -36,14 +37,27 @@ fs::path model_folder(const std::string& name) {
 
 }  // namespace
 
+CLI::Validator whole_number() {
+  const auto check = [](const std::string& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    const bool octal = text.size() > 1 && text[0] == '0';
+    if (whole && !octal) return std::string();
+    return fmt::format("got `{}`, expected a whole number below 2^64", text);
+  };
+  return {check, "", "whole number"};
+}
+
 void add_threads(CLI::App& command, int& threads) {
   command.add_option("--threads", threads, "threads to use, 0 = all; the results are the same")
+      ->check(whole_number())
       ->check(CLI::Range(0, 1024))
       ->envname("DDPM_THREADS");
 }
 
 void add_seed(CLI::App& command, std::uint64_t& seed) {
-  command.add_option("--seed", seed, "the same seed gives the same bytes");
+  command.add_option("--seed", seed, "the same seed gives the same bytes")->check(whole_number());
 }
 
 int thread_count(int option) { return option > 0 ? option : ThreadPool::default_threads(); }

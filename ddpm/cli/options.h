@@ -13,6 +13,10 @@ namespace ddpm::cli {
 /// At most this many images are computed at a time, so memory stays bounded whatever is asked for.
 inline constexpr int kMaxBatch = 16;
 
+/// Digits alone, below 2^64: CLI11 would read -1 and whatever is too large as 2^64 - 1, and 010
+/// as 8.
+CLI::Validator whole_number();
+
 /// --threads; 0 (or DDPM_THREADS unset) is all.
 void add_threads(CLI::App& command, int& threads);
 
@@ -22,7 +26,8 @@ void add_seed(CLI::App& command, std::uint64_t& seed);
 /// Threads to use for an option of 0 or more.
 int thread_count(int option);
 
-/// MODEL: a model folder, a run folder (its newest checkpoint) or the name of a shipped model. Warnings go to stderr.
+/// MODEL: a model folder, a run folder (its newest checkpoint) or the name of a shipped model.
+/// Warnings go to stderr.
 Model open_model(const std::string& name);
 
 /// Channels, height and width of the model's images.

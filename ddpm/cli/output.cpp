@@ -24,7 +24,8 @@ bool dumb() {
 }
 
 bool colours() {
-  const char* no_color = std::getenv("NO_COLOR");  // https://no-color.org: any text switches colours off
+  const char* no_color =
+      std::getenv("NO_COLOR");  // https://no-color.org: any text switches colours off
   return !dumb() && !(no_color && *no_color);
 }
 
@@ -56,6 +57,10 @@ void put(std::string_view text) {
   if (errno == EPIPE) end_by_signal(SIGPIPE);
   throw Error(ExitCode::resources, "[cli] standard output: {}; try another disk or `-o FILE`",
               std::strerror(errno));
+}
+
+std::string counted(std::int64_t n, const std::string& noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
 }
 
 void print_json(const std::string& schema, std::map<std::string, Json> members) {

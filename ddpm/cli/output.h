@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,8 +12,8 @@
 
 namespace ddpm::cli {
 
-/// Writes a result. When the reader has gone (`ddpm ... | head`) the process ends by SIGPIPE, silently; throws
-/// Error (resources) for any other failure.
+/// Writes a result. When the reader has gone (`ddpm ... | head`) the process ends by SIGPIPE,
+/// silently; throws Error (resources) for any other failure.
 void put(std::string_view text);
 
 template <class... Args>
@@ -20,11 +21,14 @@ void put_line(fmt::format_string<Args...> format, Args&&... args) {
   put(fmt::format(format, std::forward<Args>(args)...) + '\n');
 }
 
+/// `1 channel`, `3 channels`.
+std::string counted(std::int64_t n, const std::string& noun);
+
 /// The one document of --json. `schema` is added, as `ddpm.info/1`.
 void print_json(const std::string& schema, std::map<std::string, Json> members);
 
-/// `ddpm: error: ...`, `ddpm: warning: ...`, `ddpm: ...` on standard error, for every line of the text. Control characters, which
-/// could steer a terminal, become `?`.
+/// `ddpm: error: ...`, `ddpm: warning: ...`, `ddpm: ...` on standard error, for every line of the
+/// text. Control characters, which could steer a terminal, become `?`.
 void print_error(std::string_view text);
 void print_warning(std::string_view text);
 void print_note(std::string_view text);
@@ -36,7 +40,8 @@ bool stdout_is_terminal();
 bool stderr_is_terminal();  // false for TERM=dumb: nothing that moves
 int terminal_columns();     // 80 when unknown
 
-/// On a terminal with colours (not TERM=dumb, not NO_COLOR), the picture in half-blocks; otherwise nothing.
+/// On a terminal with colours (not TERM=dumb, not NO_COLOR), the picture in half-blocks; otherwise
+/// nothing.
 void show_on_stdout(const Image& image);
 std::string picture_for_stderr(const Image& image);
 

@@ -1,4 +1,5 @@
-// ddpm predict MODEL IN.safetensors OUT.safetensors: the network alone, for comparing with other programs.
+// ddpm predict MODEL IN.safetensors OUT.safetensors: the network alone, for comparing with other
+// programs.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -34,11 +35,16 @@ std::vector<double> decode(const std::string& bytes) {
 
 std::vector<double> to_doubles(const RawTensor& tensor) {
   switch (tensor.dtype) {
-    case DType::i64: return decode<std::int64_t>(tensor.bytes);
-    case DType::i32: return decode<std::int32_t>(tensor.bytes);
-    case DType::u8: return decode<std::uint8_t>(tensor.bytes);
-    case DType::f64: return decode<double>(tensor.bytes);
-    default: break;
+    case DType::i64:
+      return decode<std::int64_t>(tensor.bytes);
+    case DType::i32:
+      return decode<std::int32_t>(tensor.bytes);
+    case DType::u8:
+      return decode<std::uint8_t>(tensor.bytes);
+    case DType::f64:
+      return decode<double>(tensor.bytes);
+    default:
+      break;
   }
   const std::vector<float> floats = to_floats(tensor);
   return {floats.begin(), floats.end()};
@@ -51,7 +57,8 @@ bool is_integer(DType type) {
 const RawTensor& find(const TensorFile& file, const std::string& name, const std::string& path) {
   const auto tensor = file.tensors.find(name);
   if (tensor != file.tensors.end()) return tensor->second;
-  throw Error(ExitCode::bad_input, "[cli] predict: {} has no tensor `{}`, expected x and t", path, name);
+  throw Error(ExitCode::bad_input, "[cli] predict: {} has no tensor `{}`, expected x and t", path,
+              name);
 }
 
 struct Inputs {
@@ -70,12 +77,12 @@ void check_inputs(const TensorFile& file, const PredictArgs& args, const Shape& 
   const bool fits = x.shape.size() == 4 && x.shape[0] >= 1 && x.shape[1] == shape.c &&
                     x.shape[2] == shape.h && x.shape[3] == shape.w;
   if (!fits || is_integer(x.dtype)) {
-    throw Error(ExitCode::bad_input, "[cli] predict: x of {} is not real [N >= 1, {}, {}, {}]", args.in,
-                shape.c, shape.h, shape.w);
+    throw Error(ExitCode::bad_input, "[cli] predict: x of {} is not real [N >= 1, {}, {}, {}]",
+                args.in, shape.c, shape.h, shape.w);
   }
   if (t.shape.size() != 1 || t.shape[0] != x.shape[0]) {
-    throw Error(ExitCode::bad_input, "[cli] predict: t of {} is not [{}], one time an image", args.in,
-                x.shape[0]);
+    throw Error(ExitCode::bad_input, "[cli] predict: t of {} is not [{}], one time an image",
+                args.in, x.shape[0]);
   }
 }
 
@@ -85,8 +92,8 @@ Inputs read_inputs(const PredictArgs& args, const Shape& shape) {
   Inputs inputs{to_floats(file.tensors.at("x")), to_doubles(file.tensors.at("t"))};
   for (const double time : inputs.time) {
     if (time >= 0 && time <= kMaxTime) continue;
-    throw Error(ExitCode::bad_input, "[cli] predict: t of {}: got {}, expected 0..{}", args.in, time,
-                kMaxTime);
+    throw Error(ExitCode::bad_input, "[cli] predict: t of {}: got {}, expected 0..{}", args.in,
+                time, kMaxTime);
   }
   return inputs;
 }
@@ -105,7 +112,8 @@ void run_predict(const PredictArgs& args) {
   for (std::size_t i = 0; i < count; i += batch) {
     const std::size_t n = std::min<std::size_t>(batch, count - i);
     denoiser->predict(std::span(inputs.x).subspan(i * size, n * size),
-                      std::span(inputs.time).subspan(i, n), std::span(out).subspan(i * size, n * size));
+                      std::span(inputs.time).subspan(i, n),
+                      std::span(out).subspan(i * size, n * size));
   }
   TensorFile result;
   result.tensors["out"] =
@@ -121,7 +129,9 @@ void add_predict(CLI::App& app) {
   auto* command = app.add_subcommand("predict", "One raw call of the network: x, t -> out.");
   command->add_option("model", args->model, "model folder, run folder, or a shipped model's name")
       ->required();
-  command->add_option("in", args->in, "IN.safetensors: x real [N, C, H, W], t [N] as networks are fed (0-based)")
+  command
+      ->add_option("in", args->in,
+                   "IN.safetensors: x real [N, C, H, W], t [N] as networks are fed (0-based)")
       ->required();
   command->add_option("out", args->out, "OUT.safetensors: out float32 [N, C, H, W]")->required();
   add_threads(*command, args->threads);

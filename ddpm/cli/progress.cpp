@@ -81,7 +81,8 @@ void Progress::update(std::int64_t done, const std::string& note) {
   done_ = done;
   note_ = note;
   const auto now = Clock::now();
-  if (finished_ || now - last_ < (terminal_ ? Clock::duration(kTerminalPeriod) : kLogPeriod)) return;
+  if (finished_ || now - last_ < (terminal_ ? Clock::duration(kTerminalPeriod) : kLogPeriod))
+    return;
   last_ = now;
   draw();
 }

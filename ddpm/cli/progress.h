@@ -1,4 +1,5 @@
-// Progress in tqdm's form: a line that moves on a terminal; elsewhere a line every 30 seconds and one at the end.
+// Progress in tqdm's form: a line that moves on a terminal; elsewhere a line every 30 seconds and
+// one at the end.
 #pragma once
 
 #include <chrono>
@@ -15,8 +16,8 @@ struct ProgressView {
   std::string note;                      // `loss=0.031`
 };
 
-/// `train:  12%|███       | 1200/10000 [00:40<04:51, 30.1it/s, loss=0.031]`, cut or stretched to `columns` characters; without the
-/// bar when columns is 0.
+/// `train:  12%|███       | 1200/10000 [00:40<04:51, 30.1it/s, loss=0.031]`, cut or stretched to
+/// `columns` characters; without the bar when columns is 0.
 std::string progress_line(const ProgressView& view, int columns);
 
 /// 01:05, 1:00:05; `?` below 0.

@@ -17,19 +17,22 @@ namespace {
 
 constexpr std::uint64_t kImages = std::uint64_t{1} << 44;  // Philox counts images in 44 bits
 
+constexpr int kDefaultCalls = 50;  // of the network; a model of fewer times gets them all
+
 struct SampleArgs {
-  std::string model, out = "samples.png", plan = "ddim:50";
+  std::string model, out = "samples.png", plan = fmt::format("ddim:{}", kDefaultCalls);
   std::int64_t count = 16;
   std::uint64_t seed = 0, first = 0;
   int threads = 0;
-  bool json = false;
+  bool plan_given = false, json = false;
 };
 
 // Remakes the same bytes: threads are not part of it.
 std::string command_of(const SampleArgs& args) {
   return fmt::format("ddpm sample {} -n {} --plan {} --seed {}{} -o {}", shell_word(args.model),
                      args.count, shell_word(args.plan), args.seed,
-                     args.first ? fmt::format(" --first {}", args.first) : "", shell_word(args.out));
+                     args.first ? fmt::format(" --first {}", args.first) : "",
+                     shell_word(args.out));
 }
 
 PngText text_of(const SampleArgs& args, const Model& model) {
@@ -64,27 +67,32 @@ void draw(const SampleArgs& args, const Plan& plan, Denoiser& denoiser, SampleOu
 }
 
 void check_count(const SampleArgs& args) {
-  if (args.first < kImages && static_cast<std::uint64_t>(args.count) <= kImages - args.first) return;
-  throw Error("[cli] sample: got images {}..{}+{}, expected numbers below 2^44", args.first, args.first,
-              args.count);
+  if (args.first < kImages && static_cast<std::uint64_t>(args.count) <= kImages - args.first)
+    return;
+  throw Error("[cli] sample: got images {}..{}+{}, expected numbers below 2^44", args.first,
+              args.first, args.count);
 }
 
 void print_result(const SampleArgs& args, const Model& model) {
   if (!args.json) return put_line("{}", args.out);
   const Shape shape = image_shape(model);
-  print_json("ddpm.sample/1",
-             {{"output", json_string(args.out)},
-              {"command", json_string(command_of(args))},
-              {"count", json_integer(args.count)},
-              {"shape", json_list({json_integer(shape.c), json_integer(shape.h), json_integer(shape.w)})},
-              {"plan", json_string(args.plan)},
-              {"seed", json_string(fmt::format("{}", args.seed))},
-              {"weights", json_string(weights_hash(model))}});
+  print_json(
+      "ddpm.sample/1",
+      {{"output", json_string(args.out)},
+       {"command", json_string(command_of(args))},
+       {"count", json_integer(args.count)},
+       {"shape", json_list({json_integer(shape.c), json_integer(shape.h), json_integer(shape.w)})},
+       {"plan", json_string(args.plan)},
+       {"seed", json_string(fmt::format("{}", args.seed))},
+       {"weights", json_string(weights_hash(model))}});
 }
 
-void run_sample(const SampleArgs& args) {
+void run_sample(SampleArgs args) {
   check_count(args);
   const Model model = open_model(args.model);
+  if (!args.plan_given && model.schedule.T() < kDefaultCalls) {
+    args.plan = fmt::format("ddim:{}", model.schedule.T());
+  }
   const Plan plan = parse_plan(args.plan, model.schedule, model.view);
   const auto output = make_sample_output(
       {args.out, args.count, args.first, image_shape(model), text_of(args, model)});
@@ -105,14 +113,23 @@ void add_sample(CLI::App& app) {
   command->add_option("model", args->model, "model folder, run folder, or a shipped model's name")
       ->required();
   command->add_option("-n,--count", args->count, "images to draw")
+      ->check(whole_number())
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  command->add_option("--plan", args->plan, "sampler:calls[,key=value...], e.g. ddpm:1000 or ddim:50,eta=0.5");
+  auto* plan = command->add_option(
+      "--plan", args->plan, "sampler:calls[,key=value...], e.g. ddpm:1000 or ddim:50,eta=0.5");
   add_seed(*command, args->seed);
-  command->add_option("--first", args->first, "number of the first image; image i depends on (seed, i)");
+  command
+      ->add_option("--first", args->first,
+                   "number of the first image; image i depends on (seed, i)")
+      ->check(whole_number());
   add_threads(*command, args->threads);
-  command->add_option("-o,--out", args->out, "FILE.png (a grid), FILE.npy, or FOLDER/ (a PNG an image)");
+  command->add_option("-o,--out", args->out,
+                      "FILE.png (a grid), FILE.npy, or FOLDER/ (a PNG an image)");
   command->add_flag("--json", args->json, "say what was written as JSON");
-  command->callback([args] { run_sample(*args); });
+  command->callback([args, plan] {
+    args->plan_given = plan->count() > 0;
+    run_sample(*args);
+  });
 }
 
 }  // namespace ddpm::cli

@@ -53,7 +53,8 @@ class Npy : public SampleOutput {
   explicit Npy(const SampleOutputSpec& spec) {
     check_output_file(spec.path);
     const auto [c, h, w] = spec.shape;
-    writer_ = std::make_unique<NpyWriter>(spec.path, std::vector<std::int64_t>{spec.count, c, h, w});
+    writer_ =
+        std::make_unique<NpyWriter>(spec.path, std::vector<std::int64_t>{spec.count, c, h, w});
   }
 
   void add(std::span<const float> images) override { writer_->append(images); }
@@ -89,11 +90,12 @@ class Folder : public SampleOutput {
 std::unique_ptr<SampleOutput> make_sample_output(const SampleOutputSpec& spec) {
   const fs::path path = spec.path;
   std::error_code none;
-  if (path.filename().empty() || fs::is_directory(path, none)) return std::make_unique<Folder>(spec);
+  if (path.filename().empty() || fs::is_directory(path, none))
+    return std::make_unique<Folder>(spec);
   if (path.extension() == ".png") return std::make_unique<Grid>(spec);
   if (path.extension() == ".npy") return std::make_unique<Npy>(spec);
-  throw Error("[cli] sample: got -o {}, expected FILE.png, FILE.npy or FOLDER/; try -o {}.png", spec.path,
-              spec.path);
+  throw Error("[cli] sample: got -o {}, expected FILE.png, FILE.npy or FOLDER/; try -o {}.png",
+              spec.path, spec.path);
 }
 
 int grid_columns(std::int64_t n) {

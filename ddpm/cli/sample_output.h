@@ -33,7 +33,8 @@ class SampleOutput {
   virtual std::optional<Image> picture() const { return {}; }
 };
 
-/// Throws Error (usage) when the path can't be written or names no known kind, before any work is done.
+/// Throws Error (usage) when the path can't be written or names no known kind, before any work is
+/// done.
 std::unique_ptr<SampleOutput> make_sample_output(const SampleOutputSpec& spec);
 
 /// The smallest number of columns that makes a grid no taller than wide: ceil(sqrt(n)).

@@ -8,8 +8,8 @@ namespace ddpm::cli {
 namespace {
 
 static_assert(std::atomic<int>::is_always_lock_free);  // or a handler could not touch it
-std::atomic<int> pending = 0;   // what the watcher sees
-std::atomic<int> stops = 0;     // SIGINT and SIGTERM so far; `pending` may be set back
+std::atomic<int> pending = 0;                          // what the watcher sees
+std::atomic<int> stops = 0;  // SIGINT and SIGTERM so far; `pending` may be set back
 
 void on_signal(int signal) {
   const bool stop = signal != SIGUSR1;

@@ -1,6 +1,4 @@
 // ddpm train CONFIG.toml
-#include "ddpm/train/trainer.h"
-
 #include <csignal>
 #include <cstring>
 #include <optional>
@@ -11,6 +9,7 @@
 #include "ddpm/cli/output.h"
 #include "ddpm/cli/progress.h"
 #include "ddpm/cli/signals.h"
+#include "ddpm/train/trainer.h"
 
 namespace ddpm::cli {
 namespace {
@@ -35,8 +34,9 @@ class Console : public TrainObserver {
 
   void on_start(std::int64_t first_step, std::int64_t parameters) override {
     const std::int64_t done = std::max<std::int64_t>(first_step - 1, 0);
-    print_note(fmt::format("train: {} parameters, {} steps of {} images{}", parameters,
-                           config_.train.steps, config_.train.batch,
+    print_note(fmt::format("train: {}, {} of {}{}", counted(parameters, "parameter"),
+                           counted(config_.train.steps, "step"),
+                           counted(config_.train.batch, "image"),
                            done ? fmt::format(", going on after step {}", done) : ""));
     progress_.emplace("train", config_.train.steps, done);
   }
@@ -51,7 +51,8 @@ class Console : public TrainObserver {
     say(fmt::format("step {}: held-out loss {:.5f}", step, loss));
   }
 
-  void on_samples(std::int64_t step, const std::filesystem::path& path, const Image& grid) override {
+  void on_samples(std::int64_t step, const std::filesystem::path& path,
+                  const Image& grid) override {
     say(fmt::format("step {}: samples in {}", step, path.string()));
     const std::string picture = picture_for_stderr(first_row(grid, config_.net.height));
     if (!picture.empty()) say(picture);
@@ -82,8 +83,9 @@ class Console : public TrainObserver {
 void run_train(const TrainArgs& args) {
   const RunConfig config = read_config(args.config, args.set);
   TrainOptions options;
-  options.run = args.out.empty() ? std::filesystem::path("runs") / std::filesystem::path(args.config).stem()
-                                 : std::filesystem::path(args.out);
+  options.run = args.out.empty()
+                    ? std::filesystem::path("runs") / std::filesystem::path(args.config).stem()
+                    : std::filesystem::path(args.out);
   options.resume = args.resume;
   options.threads = args.threads;
   SignalWatch watch(/*usr1=*/true);
@@ -98,8 +100,8 @@ void run_train(const TrainArgs& args) {
                            strsignal(outcome.signal), outcome.step));
     throw Interrupted{outcome.signal};
   }
-  print_note(fmt::format("next: ddpm sample {} -n 64 -o samples.png",
-                         shell_word(options.run.string())));
+  print_note(
+      fmt::format("next: ddpm sample {} -n 64 -o samples.png", shell_word(options.run.string())));
 }
 
 }  // namespace

@@ -67,7 +67,8 @@ Result<ImageTable> parse_cifar(std::string_view bytes, const std::string& name) 
     return fail(FailureCode::corrupt, "[data] {}: got label {} in record {}, expected 0..{}", name,
                 label_of(bytes, *layout, bad), bad, layout->classes - 1);
   }
-  ImageTable table{.shape = {3, 32, 32}, .pixels = {}, .labels = {}, .classes = {}, .description = name};
+  ImageTable table{
+      .shape = {3, 32, 32}, .pixels = {}, .labels = {}, .classes = {}, .description = name};
   table.classes = layout->classes == 10 ? cifar10_classes() : cifar100_classes();
   table.pixels.reserve(count * kPixels);
   for (std::size_t i = 0; i < count; ++i) {

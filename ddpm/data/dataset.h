@@ -20,8 +20,8 @@ class Dataset {
   virtual Shape shape() const = 0;
   virtual std::size_t size() const = 0;
 
-  /// Image i as bytes 0..255, planar [C, H, W]. out.size() == shape().size(). Throws Error (bad_input) when image i can't
-  /// be decoded, naming it. Safe to call from several threads.
+  /// Image i as bytes 0..255, planar [C, H, W]. out.size() == shape().size(). Throws Error
+  /// (bad_input) when image i can't be decoded, naming it. Safe to call from several threads.
   virtual void load(std::size_t i, std::span<std::uint8_t> out) const = 0;
 
   /// The class of image i; none when the data set has no labels.
@@ -35,17 +35,20 @@ class Dataset {
 };
 
 struct DatasetOptions {
-  /// Wanted shape; 0 keeps what the data set has (for a folder: of its first image). Images of a folder are
-  /// centre-cropped to the wanted aspect ratio, resized (Lanczos) and converted to `channels`. IDX and CIFAR files are fixed:
-  /// another wanted shape is an Error.
+  /// Wanted shape; 0 keeps what the data set has (for a folder: of its first image). Images of a
+  /// folder are centre-cropped to the wanted aspect ratio, resized (Lanczos) and converted to
+  /// `channels`. IDX and CIFAR files are fixed: another wanted shape is an Error.
   int width = 0, height = 0, channels = 0;
 };
 
 /// Opens DATA, which is one of:
-///  - an IDX file of images (ubyte, [N, H, W]), plain or .gz; labels from the neighbour with `-labels-idx1-`;
+///  - an IDX file of images (ubyte, [N, H, W]), plain or .gz; labels from the neighbour with
+///  `-labels-idx1-`;
 ///  - `fashion-mnist:train` or `fashion-mnist:test`: Debian's package dataset-fashion-mnist;
-///  - CIFAR-10/100 binary: a .bin file or a folder of data_batch_*.bin (train) / `FOLDER:test` (test_batch.bin, test.bin);
-///  - a folder of PNGs, searched recursively, sorted by path; sub-folders of the first level are classes.
+///  - CIFAR-10/100 binary: a .bin file or a folder of data_batch_*.bin (train) / `FOLDER:test`
+///  (test_batch.bin, test.bin);
+///  - a folder of PNGs, searched recursively, sorted by path; sub-folders of the first level are
+///  classes.
 /// Throws Error (bad_input) that says what was looked for and where.
 std::unique_ptr<Dataset> open_dataset(const std::string& data, const DatasetOptions& options = {});
 

@@ -22,8 +22,9 @@ class Gunzip {
   Gunzip(const Gunzip&) = delete;
   Gunzip& operator=(const Gunzip&) = delete;
 
-  /// Fills `out` as far as the stream reaches; how many bytes came. Fewer than asked means that the stream ended, either
-  /// properly (finished()) or cut short. Failure (corrupt): not deflate data, or a wrong checksum.
+  /// Fills `out` as far as the stream reaches; how many bytes came. Fewer than asked means that the
+  /// stream ended, either properly (finished()) or cut short. Failure (corrupt): not deflate data,
+  /// or a wrong checksum.
   Result<std::size_t> read(std::span<char> out);
 
   /// The end was seen, checksum and length agreed.

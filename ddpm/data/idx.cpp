@@ -68,17 +68,19 @@ std::uint64_t value_count(const IdxArray& array) {
   return count;
 }
 
-tl::unexpected<Failure> cut_short(const IdxArray& array, std::uint64_t got, const std::string& name) {
+tl::unexpected<Failure> cut_short(const IdxArray& array, std::uint64_t got,
+                                  const std::string& name) {
   std::string dims;
-  for (const std::uint32_t dim : array.dims) dims += fmt::format("{}{}", dims.empty() ? "" : " x ", dim);
+  for (const std::uint32_t dim : array.dims)
+    dims += fmt::format("{}{}", dims.empty() ? "" : " x ", dim);
   return fail(FailureCode::need_more,
               "[data] {}: got {} bytes of values, expected {} ({}); is the file cut short?", name,
               got, value_count(array), dims);
 }
 
 tl::unexpected<Failure> too_long(const IdxArray& array, const std::string& name) {
-  return fail(FailureCode::corrupt, "[data] {}: got more bytes of values than the expected {}", name,
-              value_count(array));
+  return fail(FailureCode::corrupt, "[data] {}: got more bytes of values than the expected {}",
+              name, value_count(array));
 }
 
 Result<IdxArray> parse_plain(std::string_view bytes, int rank, const std::string& name) {
@@ -100,7 +102,11 @@ Result<IdxArray> parse_gzip(std::string_view bytes, int rank, const std::string&
   auto array = parse_header(std::string_view(header).substr(0, *head), rank, name);
   if (!array) return array;
   if (value_count(*array) > kMaxDeflateRatio * bytes.size()) {
-    return cut_short(*array, kMaxDeflateRatio * bytes.size(), name + " (at most)");
+    return fail(
+        FailureCode::need_more,
+        "[data] {}: got {} compressed bytes, which can't hold the expected {} values; is the "
+        "file cut short?",
+        name, bytes.size(), value_count(*array));
   }
   array->values.resize(value_count(*array));
   const auto got = gunzip.read(array->values);
@@ -123,9 +129,8 @@ Result<IdxArray> parse_idx(std::string_view bytes, int rank, const std::string& 
 }
 
 Result<IdxArray> read_idx(const std::filesystem::path& path, int rank) {
-  return read_file(path).and_then([&](const std::string& bytes) {
-    return parse_idx(bytes, rank, path.string());
-  });
+  return read_file(path).and_then(
+      [&](const std::string& bytes) { return parse_idx(bytes, rank, path.string()); });
 }
 
 }  // namespace ddpm

@@ -17,7 +17,8 @@ struct ImageTable {
   std::string description;
 };
 
-/// Throws BugError when the table contradicts itself, Error (usage) when `options` want another shape.
+/// Throws BugError when the table contradicts itself, Error (usage) when `options` want another
+/// shape.
 std::unique_ptr<Dataset> memory_dataset(ImageTable table, const DatasetOptions& options);
 
 }  // namespace ddpm

@@ -7,7 +7,8 @@
 namespace ddpm {
 namespace {
 
-// out = a x + b y, in double, rounded once. out may be x or y: element i is read before it is written.
+// out = a x + b y, in double, rounded once. out may be x or y: element i is read before it is
+// written.
 void combine(double a, std::span<const float> x, double b, std::span<const float> y,
              std::span<float> out) {
   DDPM_CHECK(x.size() == out.size() && y.size() == out.size(), "{}, {}, {}", x.size(), y.size(),

@@ -13,7 +13,8 @@ namespace ddpm {
 namespace {
 
 constexpr int kDraws = 16384;
-constexpr double kSigmas = 5;  // of the estimate's standard error: one check in 1.7 million fails by chance; the seed is fixed
+constexpr double kSigmas = 5;  // of the estimate's standard error: one check in 1.7 million fails
+                               // by chance; the seed is fixed
 
 struct Moments {
   double mean, variance;
@@ -27,7 +28,8 @@ Moments moments(const std::vector<float>& x) {
   return {mean, sum / (n - 1)};
 }
 
-// Standard errors for n normal draws: sqrt(variance / n) of the mean, variance sqrt(2 / (n - 1)) of the variance.
+// Standard errors for n normal draws: sqrt(variance / n) of the mean, variance sqrt(2 / (n - 1)) of
+// the variance.
 void expect_moments(const std::vector<float>& x, double mean, double variance, int t) {
   const Moments got = moments(x);
   const double n = static_cast<double>(x.size());
@@ -39,7 +41,8 @@ template <class Check>
 void walk(const Schedule& s, std::vector<float> x, Check check) {
   std::vector<float> z(x.size());
   for (int t = 1; t <= s.T(); ++t) {
-    fill_normal({.seed = 7, .purpose = Purpose::forward_chain, .step = static_cast<std::uint32_t>(t)}, z);
+    fill_normal(
+        {.seed = 7, .purpose = Purpose::forward_chain, .step = static_cast<std::uint32_t>(t)}, z);
     q_step(s, t, x, z, x);
     check(t, x);
   }
@@ -63,8 +66,8 @@ TEST(Forward, UnitVarianceDataKeepUnitVariance) {
   });
 }
 
-// x0 and eps are rounded to float (2^-24 relative each), and so is x_t: for |x0| <= 1 and |eps| <= 1.4 the three add up to less
-// than 2^-24 (1 + 1.4 + 2.4).
+// x0 and eps are rounded to float (2^-24 relative each), and so is x_t: for |x0| <= 1 and |eps|
+// <= 1.4 the three add up to less than 2^-24 (1 + 1.4 + 2.4).
 TEST(Forward, ClosedFormAgreesWithOpenAi) {
   const auto file = golden::load("openai_tables.json");
   for (const auto& golden_case : file.at("q_sample").as_array()) {

@@ -1,4 +1,5 @@
-// Golden numbers of the reference implementations: tests/golden/diffusion/README.md says how they were made.
+// Golden numbers of the reference implementations: tests/golden/diffusion/README.md says how they
+// were made.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,7 +17,8 @@ namespace ddpm::golden {
 
 using boost::json::value;
 
-/// A file of tests/golden/diffusion. Boost.JSON reads doubles to within an ulp, far below every tolerance here.
+/// A file of tests/golden/diffusion. Boost.JSON reads doubles to within an ulp, far below every
+/// tolerance here.
 inline value load(const std::string& file) {
   std::ifstream in(DDPM_SOURCE_DIR "/tests/golden/diffusion/" + file);
   if (!in) throw std::runtime_error("no golden file " + file);

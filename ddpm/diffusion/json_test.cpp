@@ -1,2 +1,3 @@
-// Boost.JSON's definitions for the tests of this room (header-only mode: the room itself reads no JSON).
+// Boost.JSON's definitions for the tests of this room (header-only mode: the room itself reads no
+// JSON).
 #include <boost/json/src.hpp>

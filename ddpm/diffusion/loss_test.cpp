@@ -21,8 +21,8 @@ struct Image {
     for (int k = first; k < first + n; ++k) {
       x0.push_back(golden::x0(k));
       eps.push_back(golden::eps(k));
-      const double x_t = std::sqrt(s.alpha_bar(t)) * x0.back() +
-                         std::sqrt(s.one_minus_alpha_bar(t)) * eps.back();
+      const double x_t =
+          std::sqrt(s.alpha_bar(t)) * x0.back() + std::sqrt(s.one_minus_alpha_bar(t)) * eps.back();
       out.push_back(golden::model(x_t, network_time(t)));
     }
   }
@@ -56,42 +56,47 @@ void for_each_golden(Check check) {
 
 TEST(Loss, AgreesWithOpenAi) {
   int cases = 0;
-  for_each_golden([&](const auto& c, const Schedule& s, Prediction p, int t, int b, const Image& image) {
-    ++cases;
-    const double want = c.at("loss").as_array()[b].template to_number<double>();
-    const std::string what = s.spec() + " " + std::string(to_string(p)) + " t = " + std::to_string(t);
-    golden::expect_close(loss_in_double(s, t, p, image), want, 1e-9, what);  // as the goldens advise
+  for_each_golden(
+      [&](const auto& c, const Schedule& s, Prediction p, int t, int b, const Image& image) {
+        ++cases;
+        const double want = c.at("loss").as_array()[b].template to_number<double>();
+        const std::string what =
+            s.spec() + " " + std::string(to_string(p)) + " t = " + std::to_string(t);
+        golden::expect_close(loss_in_double(s, t, p, image), want, 1e-9,
+                             what);  // as the goldens advise
 
-    // In float: x0, eps, target and out are rounded, 2^-24 each of values below 3, so a difference (below 4) is off by at most
-    // 2^-24 * 12 and its square by 8 times that.
-    std::vector<float> target(image.out.size()), d_out(image.out.size());
-    make_target(s, t, p, floats(image.x0), floats(image.eps), target);
-    const double loss = simple_loss(target, floats(image.out), 1, d_out);
-    EXPECT_NEAR(loss, want, 8 * 12 * 0x1p-24) << what;
-  });
+        // In float: x0, eps, target and out are rounded, 2^-24 each of values below 3, so a
+        // difference (below 4) is off by at most 2^-24 * 12 and its square by 8 times that.
+        std::vector<float> target(image.out.size()), d_out(image.out.size());
+        make_target(s, t, p, floats(image.x0), floats(image.eps), target);
+        const double loss = simple_loss(target, floats(image.out), 1, d_out);
+        EXPECT_NEAR(loss, want, 8 * 12 * 0x1p-24) << what;
+      });
   EXPECT_EQ(cases, 36);
 }
 
 TEST(Loss, DerivativeAgreesWithOpenAi) {
   int cases = 0;
-  for_each_golden([&](const auto& c, const Schedule& s, Prediction p, int t, int b, const Image& image) {
-    const auto* golden_d_out = c.as_object().if_contains("d_out");
-    if (!golden_d_out) return;
-    ++cases;
-    const std::size_t n = image.out.size();
-    std::vector<float> target(n), d_out(n);
-    make_target(s, t, p, floats(image.x0), floats(image.eps), target);
-    simple_loss(target, floats(image.out), 0.25, d_out);  // the mean over the 4 images
-    for (std::size_t i = 0; i < n; ++i) {
-      const double want = golden_d_out->as_array()[b * n + i].template to_number<double>();
-      EXPECT_NEAR(d_out[i], want, 2.0 / n / 4 * 12 * 0x1p-24 + 0x1p-24 * std::abs(want)) << i;
-    }
-  });
+  for_each_golden(
+      [&](const auto& c, const Schedule& s, Prediction p, int t, int b, const Image& image) {
+        const auto* golden_d_out = c.as_object().if_contains("d_out");
+        if (!golden_d_out) return;
+        ++cases;
+        const std::size_t n = image.out.size();
+        std::vector<float> target(n), d_out(n);
+        make_target(s, t, p, floats(image.x0), floats(image.eps), target);
+        simple_loss(target, floats(image.out), 0.25, d_out);  // the mean over the 4 images
+        for (std::size_t i = 0; i < n; ++i) {
+          const double want = golden_d_out->as_array()[b * n + i].template to_number<double>();
+          EXPECT_NEAR(d_out[i], want, 2.0 / n / 4 * 12 * 0x1p-24 + 0x1p-24 * std::abs(want)) << i;
+        }
+      });
   EXPECT_EQ(cases, 4);
 }
 
-// The loss is quadratic in every output, so its central difference is its derivative. With out and the step h = 1/4 on a grid of
-// 2^-10, out +- h is exact, and 48 squares below 16 round to 2^-53 * 16 in the mean; d_out itself is a float below 1.
+// The loss is quadratic in every output, so its central difference is its derivative. With out and
+// the step h = 1/4 on a grid of 2^-10, out +- h is exact, and 48 squares below 16 round to 2^-53 *
+// 16 in the mean; d_out itself is a float below 1.
 TEST(Loss, DerivativeIsTheCentralDifference) {
   const Schedule s = Schedule::linear();
   const Image image(s, 300, 0, 48);

@@ -9,20 +9,14 @@
 namespace ddpm {
 namespace {
 
-// A step of the re-spaced process, from time t down to s < t: q(x_t | x_s) = N(sqrt(alpha) x_s, beta).
+// A step of the re-spaced process, from time t down to s < t: q(x_t | x_s) = N(sqrt(alpha) x_s,
+// beta).
 struct Jump {
   double alpha_bar_t, alpha_bar_s;
   double var_t, var_s;  // 1 - alpha_bar
   double alpha;         // alpha_bar_t / alpha_bar_s
   double beta;          // 1 - alpha
 };
-
-// 1 - alpha_bar_t / alpha_bar_s as a sum of positive terms: the difference would cancel. One step gives beta_t itself.
-double jump_beta(const Schedule& schedule, int s, int t) {
-  double beta = 0;
-  for (int k = s + 1; k <= t; ++k) beta = schedule.beta(k) + schedule.alpha(k) * beta;
-  return beta;
-}
 
 Jump jump(const Schedule& schedule, int t, int s) {
   const double a = schedule.alpha_bar(t), b = schedule.alpha_bar(s);
@@ -31,7 +25,7 @@ Jump jump(const Schedule& schedule, int t, int s) {
           .var_t = schedule.one_minus_alpha_bar(t),
           .var_s = schedule.one_minus_alpha_bar(s),
           .alpha = a / b,
-          .beta = jump_beta(schedule, s, t)};
+          .beta = schedule.jump_beta(s, t)};
 }
 
 // Eqs. (6)-(7) of the re-spaced process: q(x_s | x_t, x_0).
@@ -70,8 +64,9 @@ Update ancestral_step(const Jump& j, Variance kind) {
           .c_z = last ? 0 : std::sqrt(variance)};
 }
 
-// Song et al. 2020, Eq. (12): x_s = sqrt(alpha_bar_s) x0 + sqrt(1 - alpha_bar_s - sigma^2) eps + sigma z, where by Eq. (16)
-// sigma^2 = eta^2 (posterior variance). The eps term is written with var_t = beta + alpha var_s, so that nothing cancels.
+// Song et al. 2020, Eq. (12): x_s = sqrt(alpha_bar_s) x0 + sqrt(1 - alpha_bar_s - sigma^2) eps +
+// sigma z, where by Eq. (16) sigma^2 = eta^2 (posterior variance). The eps term is written with
+// var_t = beta + alpha var_s, so that nothing cancels.
 Update ddim_step(const Jump& j, double eta) {
   const double keep = (1 - eta) * (1 + eta) + eta * eta * j.alpha * j.var_s / j.var_t;
   return {.dst = Reg::x,

@@ -7,8 +7,8 @@
 namespace ddpm {
 namespace {
 
-// The goldens advise 1e-9 relative for double with double tables. (Their tables are less exact than ours, by up to 1e-12 of
-// 1 - alpha_bar at t = 1, and their numbers have 12 digits.)
+// The goldens advise 1e-9 relative for double with double tables. (Their tables are less exact than
+// ours, by up to 1e-12 of 1 - alpha_bar at t = 1, and their numbers have 12 digits.)
 constexpr double kTol = 1e-9;
 
 Vector network(const Vector& x, double time) {
@@ -23,7 +23,8 @@ ModelView view_of(const golden::value& c) {
           .limit = c.at("clip").as_bool() ? Limit::clip() : Limit::no_limit()};
 }
 
-// Paper's times of the golden run. Where the run's spacing is one of ours, our function must give the same.
+// Paper's times of the golden run. Where the run's spacing is one of ours, our function must give
+// the same.
 std::vector<int> times_of(const golden::value& c, int T) {
   auto times = golden::list<int>(c.at("network_times"));
   for (int& t : times) ++t;
@@ -38,8 +39,9 @@ Plan plan_of(const golden::value& c) {
   ModelView view = view_of(c);
   if (golden::text(c.at("eps_from")) == "raw") view.eps_from = EpsFrom::raw;
   const std::vector<int> times = times_of(c, s.T());
-  return golden::text(c.at("sampler")) == "ddpm" ? ddpm_plan(s, times, view)
-                                                 : ddim_plan(s, times, c.at("eta").to_number<double>(), view);
+  return golden::text(c.at("sampler")) == "ddpm"
+             ? ddpm_plan(s, times, view)
+             : ddim_plan(s, times, c.at("eta").to_number<double>(), view);
 }
 
 void expect_trajectory(const golden::value& c) {
@@ -72,7 +74,9 @@ struct RowCase {
   Schedule s = golden::schedule(c);
   Plan plan = ddpm_plan(s, spaced_times(s.T(), s.T(), Spacing::uniform), view);
 
-  double want(const char* key, std::size_t i) const { return c.at(key).as_array()[i].to_number<double>(); }
+  double want(const char* key, std::size_t i) const {
+    return c.at(key).as_array()[i].to_number<double>();
+  }
 
   void expect_element(std::size_t i, int k, int t) const {
     const std::string what = s.spec() + " t = " + std::to_string(t) + " k = " + std::to_string(k);
@@ -81,12 +85,14 @@ struct RowCase {
                 std::sqrt(s.one_minus_alpha_bar(t)) * golden::eps(k)};
     const double x0 = run_row(row, 0, network, [](int, int) { return 0; }, x)[0];
     golden::expect_close(x0, want("pred_xstart", i), kTol, what);
-    // OpenAI takes an output that means mu as the mean even where x0 is clipped; ours goes through x0.
+    // OpenAI takes an output that means mu as the mean even where x0 is clipped; ours goes through
+    // x0.
     const bool clipped = view.limit.kind == Limit::Kind::clip && std::abs(x0) == 1;
     if (view.prediction != Prediction::mu || !clipped) {
       golden::expect_close(x[0], want("mean", i), kTol, what);
     }
-    if (t == 1) return;  // OpenAI adds noise of a clipped variance there and then masks it; ours has none
+    if (t == 1)
+      return;  // OpenAI adds noise of a clipped variance there and then masks it; ours has none
     const double c_z = row.updates[0].c_z;
     golden::expect_close(std::log(c_z * c_z), want("log_variance", i), kTol, what);
   }

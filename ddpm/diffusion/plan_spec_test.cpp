@@ -57,7 +57,8 @@ TEST(PlanSpec, SaysWhichPlan) {
   for (const auto& [spec, want] : table) {
     EXPECT_EQ(numbers(parse_plan(spec, s, usual)), numbers(want)) << spec;
   }
-  EXPECT_NE(numbers(parse_plan("ddim:20,clip=0", s, usual)), numbers(parse_plan("ddim:20", s, usual)));
+  EXPECT_NE(numbers(parse_plan("ddim:20,clip=0", s, usual)),
+            numbers(parse_plan("ddim:20", s, usual)));
 }
 
 TEST(PlanSpec, LeavesTheModelsViewAloneWhereItIsSilent) {

@@ -7,8 +7,8 @@
 
 namespace ddpm {
 
-/// eps: Sec. 3.2; x0 ("sample" in diffusers); v: Salimans & Ho 2022, sqrt(ab) eps - sqrt(1 - ab) x0; mu: the posterior mean of
-/// Eq. (7); score: grad log q(x_t) = -eps / sqrt(1 - ab), Sec. 3.2.
+/// eps: Sec. 3.2; x0 ("sample" in diffusers); v: Salimans & Ho 2022, sqrt(ab) eps - sqrt(1 - ab)
+/// x0; mu: the posterior mean of Eq. (7); score: grad log q(x_t) = -eps / sqrt(1 - ab), Sec. 3.2.
 enum class Prediction { eps, x0, v, mu, score };
 
 enum class Variance { fixed_small, fixed_large };  // sigma_t^2 = beta-tilde_t or beta_t, Sec. 3.2
@@ -22,13 +22,15 @@ struct Linear {
 Linear x0_from(const Schedule& schedule, int t, Prediction prediction);
 Linear eps_from(const Schedule& schedule, int t, Prediction prediction);
 
-/// target = x0 * to.x0 + eps * to.eps: what a network of this meaning is trained to put out. t in 1..T.
+/// target = x0 * to.x0 + eps * to.eps: what a network of this meaning is trained to put out. t
+/// in 1..T.
 struct Target {
   double x0, eps;
 };
 Target target_of(const Schedule& schedule, int t, Prediction prediction);
 
-/// "eps", "x0", "v", "mu", "score"; "fixed_small", "fixed_large". Throws Error that lists the known names.
+/// "eps", "x0", "v", "mu", "score"; "fixed_small", "fixed_large". Throws Error that lists the known
+/// names.
 Prediction parse_prediction(std::string_view name);
 std::string_view to_string(Prediction prediction);
 Variance parse_variance(std::string_view name);

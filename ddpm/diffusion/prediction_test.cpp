@@ -28,7 +28,8 @@ Sample any_sample() {
   return {std::move(s), t, x0, eps, x_t};
 }
 
-// A linear map of x_t and out loses 16 roundings of its larger product, and passes on what `out` had lost.
+// A linear map of x_t and out loses 16 roundings of its larger product, and passes on what `out`
+// had lost.
 bool recovers(const Linear& from, double x_t, double out, double out_error, double want) {
   const double scale = std::abs(from.x * x_t) + std::abs(from.out * out) + std::abs(want);
   const double tolerance = 16 * 0x1p-53 * scale + std::abs(from.out) * out_error;
@@ -54,8 +55,9 @@ RC_GTEST_PROP(Prediction, MuIsThePosteriorMean, ()) {
   RC_ASSERT(std::abs(to.x0 * sample.x0 + to.eps * sample.eps - want) <= 1e-14);  // terms below 4
 }
 
-// log q(x_t | x0) is quadratic, so its central difference is its derivative, up to rounding: the two logarithms are below
-// L = (|eps| + h)^2 / 2 <= 8 for a step of h standard deviations, and 2^-53 * 8 / h is lost with h = 1/4, of 1 / sd each.
+// log q(x_t | x0) is quadratic, so its central difference is its derivative, up to rounding: the
+// two logarithms are below L = (|eps| + h)^2 / 2 <= 8 for a step of h standard deviations, and
+// 2^-53 * 8 / h is lost with h = 1/4, of 1 / sd each.
 RC_GTEST_PROP(Prediction, ScoreIsTheGradientOfTheLogDensity, ()) {
   const Sample sample = any_sample();
   const double sd = std::sqrt(sample.schedule.one_minus_alpha_bar(sample.t));

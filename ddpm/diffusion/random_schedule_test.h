@@ -11,7 +11,8 @@ inline double any_in(double low, double high) {
   return low + (high - low) * (*rc::gen::inRange(0, 1'000'001) / 1e6);
 }
 
-/// A schedule of each kind, T in 1..1199. The sum of betas stays below 120, so alpha_bar above 1e-60.
+/// A schedule of each kind, T in 1..1199. The sum of betas stays below 120, so alpha_bar above
+/// 1e-60.
 inline Schedule any_schedule() {
   const int T = *rc::gen::inRange(1, 1200);
   switch (*rc::gen::inRange(0, 3)) {

@@ -12,8 +12,9 @@
 namespace ddpm {
 namespace {
 
-constexpr int kMaxT = 1'000'000;          // bounds what `linear:N` may allocate
-constexpr double kSmallestAlphaBar = 1e-200;  // so that reciprocals and products stay normal numbers
+constexpr int kMaxT = 1'000'000;  // bounds what `linear:N` may allocate
+constexpr double kSmallestAlphaBar =
+    1e-200;  // so that reciprocals and products stay normal numbers
 constexpr double kHalfPi = 1.57079632679489661923;
 
 // The number hi + lo, |lo| far below |hi|: about 106 bits.
@@ -52,9 +53,10 @@ std::string option(std::string_view key, double value, double usual) {
   return value == usual ? "" : fmt::format(",{}={}", key, value);
 }
 
-// 1 - alpha_bar_t / alpha_bar_{t-1} of Eq. (17), alpha_bar_t = cos^2(u_t), u_t = (t/T + s) / (1 + s) pi/2, by
-// cos^2 a - cos^2 b = sin(b - a) sin(b + a), so that nothing cancels. Of the two supplementary angles sin(b + a) takes the
-// smaller, and cos(u_{t-1}) is the sine of the complement, because small angles are the precise ones.
+// 1 - alpha_bar_t / alpha_bar_{t-1} of Eq. (17), alpha_bar_t = cos^2(u_t), u_t = (t/T + s) / (1 +
+// s) pi/2, by cos^2 a - cos^2 b = sin(b - a) sin(b + a), so that nothing cancels. Of the two
+// supplementary angles sin(b + a) takes the smaller, and cos(u_{t-1}) is the sine of the
+// complement, because small angles are the precise ones.
 double cosine_beta(int t, int T, double s) {
   const double step = kHalfPi / (T * (1 + s));  // u_t - u_{t-1}
   const double sum = std::min(2.0 * t - 1 + 2 * s * T, 2.0 * T - 2 * t + 1);
@@ -81,8 +83,9 @@ Schedule parse_constant(const Spec& spec) {
   spec.check_keys(kKeys);
   const auto beta = spec.number("beta");
   if (!spec.count() || !beta) {
-    throw Error("[schedule] constant: got '{}', expected steps and beta; try constant:100,beta=0.01",
-                spec.text());
+    throw Error(
+        "[schedule] constant: got '{}', expected steps and beta; try constant:100,beta=0.01",
+        spec.text());
   }
   return Schedule::constant(*spec.count(), *beta);
 }
@@ -90,7 +93,7 @@ Schedule parse_constant(const Spec& spec) {
 }  // namespace
 
 Schedule::Schedule(const std::vector<double>& betas, std::string spec, const std::string& name)
-    : spec_(std::move(spec)), beta_{0}, alpha_bar_{1}, one_minus_alpha_bar_{0} {
+    : spec_(std::move(spec)), beta_{0}, alpha_bar_{1}, alpha_bar_low_{0}, one_minus_alpha_bar_{0} {
   Pair product{1, 0};  // rounded once per t, not t times
   for (const double beta : betas) {
     const int t = static_cast<int>(beta_.size());
@@ -98,12 +101,14 @@ Schedule::Schedule(const std::vector<double>& betas, std::string spec, const std
     product = shrunk(product, beta);
     if (!(product.hi < alpha_bar_.back() && product.hi >= kSmallestAlphaBar)) {
       throw Error(
-          "[schedule] {}: got alpha_bar_{} = {} after {}, expected it to decrease and to stay above "
+          "[schedule] {}: got alpha_bar_{} = {} after {}, expected it to decrease and to stay "
+          "above "
           "{}; try other betas or fewer steps",
           name, t, product.hi, alpha_bar_.back(), kSmallestAlphaBar);
     }
     beta_.push_back(beta);
     alpha_bar_.push_back(product.hi);
+    alpha_bar_low_.push_back(product.lo);
     one_minus_alpha_bar_.push_back((1 - product.hi) - product.lo);
   }
 }
@@ -121,10 +126,10 @@ Schedule Schedule::linear(int T, double beta_1, double beta_T) {
     const double way = i / (T - 1.0);
     betas[i] = beta_1 * (1 - way) + beta_T * way;
   }
-  return Schedule(
-      betas,
-      fmt::format("linear:{}{}{}", T, option("beta_1", beta_1, 1e-4), option("beta_T", beta_T, 0.02)),
-      "linear");
+  return Schedule(betas,
+                  fmt::format("linear:{}{}{}", T, option("beta_1", beta_1, 1e-4),
+                              option("beta_T", beta_T, 0.02)),
+                  "linear");
 }
 
 Schedule Schedule::cosine(int T, double s, double max_beta) {
@@ -190,6 +195,12 @@ Posterior Schedule::posterior(int t) const {
   return {.c_x0 = std::sqrt(alpha_bar(t - 1)) * beta(t) / after,
           .c_xt = std::sqrt(alpha(t)) * before / after,
           .variance = beta(t) * before / after};
+}
+
+double Schedule::jump_beta(int s, int t) const {
+  DDPM_CHECK(0 <= s && s < t && t <= T(), "s = {}, t = {}, T = {}", s, t, T());
+  const double lost = (alpha_bar_[s] - alpha_bar_[t]) + (alpha_bar_low_[s] - alpha_bar_low_[t]);
+  return lost / alpha_bar_[s];
 }
 
 }  // namespace ddpm

@@ -25,11 +25,13 @@ RC_GTEST_PROP(Schedule, AlphaBarDecreasesFromOne, ()) {
   const Schedule s = any_schedule();
   RC_ASSERT(s.alpha_bar(0) == 1);
   RC_ASSERT(s.one_minus_alpha_bar(0) == 0);
-  for (int t = 1; t <= s.T(); ++t) RC_ASSERT(0 < s.alpha_bar(t) && s.alpha_bar(t) < s.alpha_bar(t - 1));
+  for (int t = 1; t <= s.T(); ++t)
+    RC_ASSERT(0 < s.alpha_bar(t) && s.alpha_bar(t) < s.alpha_bar(t - 1));
 }
 
-// Long double has 64 bits: 1200 products cost it 7e-17, and the sum of positive terms as little. Ours are correct to a rounding
-// or two (1.1e-16 each), whatever T is, because the product is kept in two doubles.
+// Long double has 64 bits: 1200 products cost it 7e-17, and the sum of positive terms as little.
+// Ours are correct to a rounding or two (1.1e-16 each), whatever T is, because the product is kept
+// in two doubles.
 RC_GTEST_PROP(Schedule, AlphaBarAndItsComplementAgreeWithLongDouble, ()) {
   const Schedule s = any_schedule();
   long double alpha_bar = 1, complement = 0;
@@ -43,6 +45,17 @@ RC_GTEST_PROP(Schedule, AlphaBarAndItsComplementAgreeWithLongDouble, ()) {
   }
 }
 
+// The same for any s < t. Long double adds 1200 roundings of 5e-20; ours are three of 1.1e-16.
+RC_GTEST_PROP(Schedule, JumpBetaAgreesWithLongDouble, ()) {
+  const Schedule schedule = any_schedule();
+  const int s = *rc::gen::inRange(0, schedule.T());
+  long double jump = 0;
+  for (int t = s + 1; t <= schedule.T(); ++t) {
+    jump = schedule.beta(t) + (1 - static_cast<long double>(schedule.beta(t))) * jump;
+    RC_ASSERT(relative(schedule.jump_beta(s, t), jump) < 5e-16);
+  }
+}
+
 RC_GTEST_PROP(Schedule, PosteriorVarianceIsAtMostBeta, ()) {
   const Schedule s = any_schedule();
   for (int t = 1; t <= s.T(); ++t) {
@@ -51,13 +64,13 @@ RC_GTEST_PROP(Schedule, PosteriorVarianceIsAtMostBeta, ()) {
   }
 }
 
-// q(x_{t-1} | x_t, x_0) by Bayes: precisions add, means are weighted by them. Relative to the exact rule both sides lose a few
-// roundings, and nothing cancels: 20 of 1.1e-16.
+// q(x_{t-1} | x_t, x_0) by Bayes: precisions add, means are weighted by them. Relative to the exact
+// rule both sides lose a few roundings, and nothing cancels: 20 of 1.1e-16.
 RC_GTEST_PROP(Schedule, PosteriorIsBayesRule, ()) {
   const Schedule s = any_schedule();
   for (int t = 2; t <= s.T(); ++t) {
-    const double likelihood = s.alpha(t) / s.beta(t);         // of x_{t-1}, from x_t
-    const double prior = 1 / s.one_minus_alpha_bar(t - 1);    // from x_0
+    const double likelihood = s.alpha(t) / s.beta(t);       // of x_{t-1}, from x_t
+    const double prior = 1 / s.one_minus_alpha_bar(t - 1);  // from x_0
     const double variance = 1 / (likelihood + prior);
     const Posterior q = s.posterior(t);
     RC_ASSERT(relative(q.variance, variance) < 2.2e-15);
@@ -87,14 +100,16 @@ TEST(Schedule, LinearBetasHaveBothEnds) {
   EXPECT_EQ(Schedule::linear(1, 0.1, 0.2).beta(1), 0.1);
 }
 
-// Eq. (17) in long double: 1 - ratio loses 5e-20 / beta <= 2e-14 of beta at T = 4000, s = 0 (beta_1 = 1.5e-7 there is left out by
-// s >= 0.008: beta_1 >= 4e-6, so 1.4e-14 at worst); ours has a few roundings.
+// Eq. (17) in long double: 1 - ratio loses 5e-20 / beta <= 2e-14 of beta at T = 4000, s = 0 (beta_1
+// = 1.5e-7 there is left out by s >= 0.008: beta_1 >= 4e-6, so 1.4e-14 at worst); ours has a few
+// roundings.
 TEST(Schedule, CosineBetasAreEquation17) {
   for (const int T : {1, 2, 10, 100, 1000, 4000}) {
     const double s = 0.008;
     const Schedule cosine = Schedule::cosine(T, s);
     const auto f = [&](int t) {
-      const long double u = (static_cast<long double>(t) / T + s) / (1 + static_cast<long double>(s));
+      const long double u =
+          (static_cast<long double>(t) / T + s) / (1 + static_cast<long double>(s));
       const long double c = std::cos(u * std::numbers::pi_v<long double> / 2);
       return c * c;
     };
@@ -105,15 +120,14 @@ TEST(Schedule, CosineBetasAreEquation17) {
   }
 }
 
-// OpenAI's own float64 tables are less exact than ours: a beta there is 1 - (ratio of cosines), 1 - alpha_bar a difference.
+// OpenAI's own float64 tables are less exact than ours: a beta there is 1 - (ratio of cosines), 1 -
+// alpha_bar a difference.
 struct Rounding {
   double alpha_bar = 0;  // relative error of their alpha_bar_t: a bound, summed over the factors
-  // Adds the error of the factor alpha_t: 1 - beta and the product round (2 x 1.1e-16). For the cosine, beta comes from squared
-  // cosines near pi/2, whose angle (2 roundings of 1.57: 3.5e-16) is amplified by 2 tan(angle) <= 2 / (complement of the angle),
-  // for each of two cosines.
-  void add_factor(const Schedule& s, int t) {
-    alpha_bar += 2.3e-16 + beta(s, t);
-  }
+  // Adds the error of the factor alpha_t: 1 - beta and the product round (2 x 1.1e-16). For the
+  // cosine, beta comes from squared cosines near pi/2, whose angle (2 roundings of 1.57: 3.5e-16)
+  // is amplified by 2 tan(angle) <= 2 / (complement of the angle), for each of two cosines.
+  void add_factor(const Schedule& s, int t) { alpha_bar += 2.3e-16 + beta(s, t); }
   // Absolute error of their beta_t.
   static double beta(const Schedule& s, int t) {
     if (!s.spec().starts_with("cosine")) return s.beta(t) * 4e-16;
@@ -132,7 +146,9 @@ TEST(Schedule, TablesAgreeWithOpenAi) {
     for (std::size_t i = 0; i < times.size(); ++i) {
       const int t = times[i];
       while (known < t) error.add_factor(s, ++known);
-      const auto want = [&](const char* key) { return table.at(key).as_array()[i].to_number<double>(); };
+      const auto want = [&](const char* key) {
+        return table.at(key).as_array()[i].to_number<double>();
+      };
       const std::string what = s.spec() + ", t = " + std::to_string(t);
       // Style: 1e-14 relative, unless their own error is larger.
       const double beta_error = 1e-14 + Rounding::beta(s, t) / s.beta(t);
@@ -142,15 +158,15 @@ TEST(Schedule, TablesAgreeWithOpenAi) {
       const double after = error.alpha_bar * s.alpha_bar(t) / s.one_minus_alpha_bar(t);
       const Posterior q = s.posterior(t);
       EXPECT_LT(relative(q.c_x0, want("posterior_mean_coef1")),
-                beta_error + after + error.alpha_bar) << what;
+                beta_error + after + error.alpha_bar)
+          << what;
       if (t == 1) continue;  // the others are 0 there
-      const double var_before =
-          error.alpha_bar * s.alpha_bar(t - 1) / s.one_minus_alpha_bar(t - 1);
+      const double var_before = error.alpha_bar * s.alpha_bar(t - 1) / s.one_minus_alpha_bar(t - 1);
       const double alpha_error = 1e-14 + Rounding::beta(s, t) / s.alpha(t);
-      EXPECT_LT(relative(q.c_xt, want("posterior_mean_coef2")),
-                alpha_error + after + var_before) << what;
-      EXPECT_LT(relative(q.variance, want("posterior_variance")),
-                beta_error + after + var_before) << what;
+      EXPECT_LT(relative(q.c_xt, want("posterior_mean_coef2")), alpha_error + after + var_before)
+          << what;
+      EXPECT_LT(relative(q.variance, want("posterior_variance")), beta_error + after + var_before)
+          << what;
     }
   }
 }
@@ -165,6 +181,9 @@ TEST(Schedule, TimeOutOfRangeIsABug) {
   EXPECT_THROW(s.one_minus_alpha_bar(11), BugError);
   EXPECT_THROW(s.snr(0), BugError);
   EXPECT_THROW(s.posterior(0), BugError);
+  EXPECT_THROW(s.jump_beta(3, 3), BugError);
+  EXPECT_THROW(s.jump_beta(-1, 3), BugError);
+  EXPECT_THROW(s.jump_beta(3, 11), BugError);
 }
 
 TEST(Schedule, FromBetasKeepsThemAndHasNoSpec) {

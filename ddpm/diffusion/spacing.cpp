@@ -7,7 +7,8 @@
 namespace ddpm {
 namespace {
 
-// Integers throughout: floor of an exact quotient is the same on every machine. T <= 10^6 keeps 4 T i^2 below 2^63.
+// Integers throughout: floor of an exact quotient is the same on every machine. T <= 10^6 keeps 4 T
+// i^2 below 2^63.
 std::int64_t uniform_time(std::int64_t i, std::int64_t T, std::int64_t calls) {
   return 1 + i * T / calls;
 }

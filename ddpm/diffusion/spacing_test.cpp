@@ -32,7 +32,8 @@ TEST(Spacing, FiftyOfAThousandAreDiffusersLeadingTimes) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(network_time(times[i]), 980 - 20 * i);
 }
 
-// Song et al. 2020, App. D.2: 1 + floor(c i^2) with c such that the last is 0.8 T; by hand for T = 1000, c = 800 / 81.
+// Song et al. 2020, App. D.2: 1 + floor(c i^2) with c such that the last is 0.8 T; by hand for T =
+// 1000, c = 800 / 81.
 TEST(Spacing, QuadraticTimesAreSquares) {
   const std::vector<int> want = {801, 633, 484, 356, 247, 159, 89, 40, 10, 1};
   EXPECT_EQ(spaced_times(1000, 10, Spacing::quadratic), want);

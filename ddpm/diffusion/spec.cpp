@@ -9,7 +9,8 @@
 namespace ddpm {
 namespace {
 
-// The number that is the whole of `text`. std::from_chars: the same digits give the same double everywhere.
+// The number that is the whole of `text`. std::from_chars: the same digits give the same double
+// everywhere.
 template <class Number>
 std::optional<Number> whole_number(std::string_view text) {
   Number number{};

@@ -1,4 +1,5 @@
-// `name[:count][,key=value]...`: how schedules and plans are written on the command line, as in `ddim:50,eta=0.5`.
+// `name[:count][,key=value]...`: how schedules and plans are written on the command line, as in
+// `ddim:50,eta=0.5`.
 #pragma once
 
 #include <optional>
@@ -10,11 +11,12 @@
 
 namespace ddpm {
 
-/// A parsed spec; which names and keys make sense is the caller's to say. Every error is an Error that starts with `[tag]` and
-/// quotes the text.
+/// A parsed spec; which names and keys make sense is the caller's to say. Every error is an Error
+/// that starts with `[tag]` and quotes the text.
 class Spec {
  public:
-  /// Throws Error for anything but the form above, and for a key given twice. `tag`: "plan", "schedule".
+  /// Throws Error for anything but the form above, and for a key given twice. `tag`: "plan",
+  /// "schedule".
   Spec(std::string tag, std::string text);
 
   const std::string& text() const { return text_; }

@@ -15,16 +15,21 @@ struct Colour {
 
 Colour colour_of(const std::uint8_t* p, int channels) {
   switch (channels) {
-    case 1: return {p[0], p[0], p[0], 255};
-    case 2: return {p[0], p[0], p[0], p[1]};
-    case 3: return {p[0], p[1], p[2], 255};
-    default: return {p[0], p[1], p[2], p[3]};
+    case 1:
+      return {p[0], p[0], p[0], 255};
+    case 2:
+      return {p[0], p[0], p[0], p[1]};
+    case 3:
+      return {p[0], p[1], p[2], 255};
+    default:
+      return {p[0], p[1], p[2], p[3]};
   }
 }
 
 int over_white(int value, int alpha) { return (value * alpha + 255 * (255 - alpha) + 127) / 255; }
 
-// ITU-R 601-2 in 16-bit fixed point, as Pillow's L24 rounds it; gray stays what it was, for the weights sum to 65536.
+// ITU-R 601-2 in 16-bit fixed point, as Pillow's L24 rounds it; gray stays what it was, for the
+// weights sum to 65536.
 int luma(const Colour& c) { return (c.r * 19595 + c.g * 38470 + c.b * 7471 + 0x8000) >> 16; }
 
 void store(const Colour& c, std::uint8_t* p, int channels) {
@@ -52,11 +57,10 @@ Image crop(const Image& image, int left, int top, int width, int height) {
 }  // namespace
 
 void check_image(const Image& image) {
-  DDPM_CHECK(image.width >= 1 && image.height >= 1 && image.channels >= 1 && image.channels <= 4 &&
-                 image.pixels.size() ==
-                     std::size_t{1} * image.width * image.height * image.channels,
-             "{} x {} x {}, {} bytes", image.width, image.height, image.channels,
-             image.pixels.size());
+  DDPM_CHECK(
+      image.width >= 1 && image.height >= 1 && image.channels >= 1 && image.channels <= 4 &&
+          image.pixels.size() == std::size_t{1} * image.width * image.height * image.channels,
+      "{} x {} x {}, {} bytes", image.width, image.height, image.channels, image.pixels.size());
 }
 
 Image blank_image(int width, int height, int channels, std::uint8_t value) {

@@ -1,5 +1,5 @@
-// 8-bit images and their float form. An image is rows of pixels, channels interleaved (HWC); a float image is planar
-// [C, H, W] in [-1, 1].
+// 8-bit images and their float form. An image is rows of pixels, channels interleaved (HWC); a
+// float image is planar [C, H, W] in [-1, 1].
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,9 @@ struct Image {
   int width = 0, height = 0, channels = 0;
   std::vector<std::uint8_t> pixels;
 
-  std::uint8_t& at(int y, int x, int c) { return pixels[(std::size_t{1} * y * width + x) * channels + c]; }
+  std::uint8_t& at(int y, int x, int c) {
+    return pixels[(std::size_t{1} * y * width + x) * channels + c];
+  }
   std::uint8_t at(int y, int x, int c) const {
     return pixels[(std::size_t{1} * y * width + x) * channels + c];
   }
@@ -46,16 +48,18 @@ Image centre_crop(const Image& image);
 /// The largest centred rectangle of this aspect ratio, rounded down to whole pixels.
 Image centre_crop(const Image& image, int aspect_width, int aspect_height);
 
-/// 1..4 channels: gray to RGB repeats; RGB to gray is ITU-R 601 luma as Pillow's convert("L") rounds it. Alpha that the
-/// result has no room for is laid over white; alpha that the image lacks is opaque.
+/// 1..4 channels: gray to RGB repeats; RGB to gray is ITU-R 601 luma as Pillow's convert("L")
+/// rounds it. Alpha that the result has no room for is laid over white; alpha that the image lacks
+/// is opaque.
 Image with_channels(const Image& image, int channels);
 
-/// Images of one shape in rows of `columns` (fewer when there are fewer images), `gap` pixels of `background` between and
-/// around them. At least one image.
-Image image_grid(std::span<const Image> images, int columns, int gap = 2, std::uint8_t background = 255);
+/// Images of one shape in rows of `columns` (fewer when there are fewer images), `gap` pixels of
+/// `background` between and around them. At least one image.
+Image image_grid(std::span<const Image> images, int columns, int gap = 2,
+                 std::uint8_t background = 255);
 
-/// The picture in 24-bit colour half-blocks for a terminal, a pixel a column and two a line, scaled down to at most
-/// `max_columns` columns. Ends with a reset and a newline.
+/// The picture in 24-bit colour half-blocks for a terminal, a pixel a column and two a line, scaled
+/// down to at most `max_columns` columns. Ends with a reset and a newline.
 std::string terminal_blocks(const Image& image, int max_columns);
 
 }  // namespace ddpm

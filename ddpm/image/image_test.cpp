@@ -16,7 +16,8 @@ TEST(Image, BytesMapLinearlyToMinusOneToOne) {
   EXPECT_EQ(byte_to_float(0), -1.0F);
   EXPECT_EQ(byte_to_float(255), 1.0F);
   for (int i = 0; i <= 255; ++i) {
-    // The double rounds twice at 2^-53, the float once at 2^-25: half a unit in the last place below 1.
+    // The double rounds twice at 2^-53, the float once at 2^-25: half a unit in the last place
+    // below 1.
     EXPECT_NEAR(byte_to_float(static_cast<std::uint8_t>(i)), i / 127.5 - 1, 0x1p-25 + 0x1p-51);
   }
 }
@@ -37,6 +38,12 @@ TEST(Image, FloatsAreClampedAndRoundHalvesToEven) {
   EXPECT_EQ(float_to_byte(0), 128);  // 127.5, to even
   EXPECT_EQ(float_to_byte(0x1p-8F), 128);
   EXPECT_EQ(float_to_byte(-0x1p-8F), 127);
+}
+
+TEST(Image, AHalfAboveAnEvenLevelRoundsDown) {
+  const float x = 2 * (126.5F / 255) - 1;
+  ASSERT_EQ((x / 2 + 0.5F) * 255, 126.5F);  // exactly the half, in floats
+  EXPECT_EQ(float_to_byte(x), 126);
 }
 
 TEST(Image, FloatsArePlanarAndPixelsInterleaved) {
@@ -71,7 +78,8 @@ TEST(Image, CentreCropKeepsTheWantedAspect) {
 
 TEST(Image, LumaIsPillows) {
   const auto lines = golden_lines("luma.txt");
-  Image image{128, 1, 3, from_hex(lines[0][0])};
+  Image image{1, 1, 3, from_hex(lines[0][0])};
+  image.width = static_cast<int>(image.pixels.size() / 3);
   EXPECT_EQ(with_channels(image, 1).pixels, from_hex(lines[1][0]));
 }
 

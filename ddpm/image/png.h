@@ -25,8 +25,8 @@ inline constexpr std::uint64_t kMaxPngBytes = std::uint64_t{1} << 30;
 /// Failure (corrupt, or need_more when empty) unless `bytes` begins like a PNG.
 Result<void> check_png_signature(std::string_view bytes, const std::string& name);
 
-/// Decodes any PNG to 8 bits: palettes are expanded, 1/2/4-bit gray scaled, 16-bit rounded, gAMA and ICC ignored;
-/// channels as in the file (tRNS adds alpha). `name` is what errors call it.
+/// Decodes any PNG to 8 bits: palettes are expanded, 1/2/4-bit gray scaled, 16-bit rounded, gAMA
+/// and ICC ignored; channels as in the file (tRNS adds alpha). `name` is what errors call it.
 Result<Image> decode_png(std::string_view bytes, const std::string& name, PngLimits limits = {});
 Result<Image> read_png(const std::filesystem::path& path, PngLimits limits = {});
 

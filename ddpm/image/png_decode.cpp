@@ -40,8 +40,8 @@ void keep_error(png_structp png, png_const_charp text) {
 
 void drop_warning(png_structp, png_const_charp) {}
 
-// Runs `step`, which calls libpng; false when libpng gave up. That is a longjmp, which runs no destructors: `step` may own
-// nothing, and so may everything below it.
+// Runs `step`, which calls libpng; false when libpng gave up. That is a longjmp, which runs no
+// destructors: `step` may own nothing, and so may everything below it.
 template <class Step>
 bool guarded(png_structp png, const Step& step) {
   if (setjmp(png_jmpbuf(png)) != 0) return false;
@@ -107,9 +107,10 @@ class Decoder {
                   name_, h.width, h.height, limits_.max_pixels);
     }
     if (h.row_bytes * h.height > kMaxDeflateRatio * size_) {
-      return fail(FailureCode::need_more,
-                  "[image] {}: got {} bytes, which can't hold its {} x {} pixels; is the file cut short?",
-                  name_, size_, h.width, h.height);
+      return fail(
+          FailureCode::need_more,
+          "[image] {}: got {} bytes, which can't hold its {} x {} pixels; is the file cut short?",
+          name_, size_, h.width, h.height);
     }
     return {};
   }
@@ -148,7 +149,8 @@ Result<void> check_png_signature(std::string_view bytes, const std::string& name
     start += fmt::format(" {:02x}", static_cast<unsigned char>(c));
   }
   return fail(FailureCode::corrupt,
-              "[image] {}: got a file that starts with{}, expected a PNG (89 50 4e 47)", name, start);
+              "[image] {}: got a file that starts with{}, expected a PNG (89 50 4e 47)", name,
+              start);
 }
 
 Result<Image> decode_png(std::string_view bytes, const std::string& name, PngLimits limits) {

@@ -42,7 +42,8 @@ void drop_warning(png_structp, png_const_charp) {}
 // Frees libpng's structures whatever happens.
 struct Writer {
   Message message{};
-  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &message, keep_error, drop_warning);
+  png_structp png =
+      png_create_write_struct(PNG_LIBPNG_VER_STRING, &message, keep_error, drop_warning);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
 
   Writer() = default;

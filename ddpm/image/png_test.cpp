@@ -5,7 +5,6 @@
 #include <rapidcheck/gtest.h>
 #include <zlib.h>
 
-
 #include "ddpm/base/temp_folder.h"
 #include "ddpm/image/golden.h"
 
@@ -74,7 +73,8 @@ TEST(Png, EverySixteenBitValueRoundsToTheNearest) {
 }
 
 RC_GTEST_PROP(Png, DecodeAfterEncodeIsTheIdentity, (std::uint32_t seed)) {
-  Image image = blank_image(*rc::gen::inRange(1, 40), *rc::gen::inRange(1, 40), *rc::gen::inRange(1, 5));
+  Image image =
+      blank_image(*rc::gen::inRange(1, 40), *rc::gen::inRange(1, 40), *rc::gen::inRange(1, 5));
   image.pixels = noise_bytes(image.pixels.size(), seed);
   const std::string bytes = encode_png(image);
   RC_ASSERT(bytes == encode_png(image));
@@ -86,7 +86,8 @@ RC_GTEST_PROP(Png, DecodeAfterEncodeIsTheIdentity, (std::uint32_t seed)) {
 
 TEST(Png, FilesKeepImageAndText) {
   const TempFolder folder;
-  const PngText text = {{"Software", "ddpm"}, {"parameters", "seed=7\nplan=ddim:50"}, {"empty", ""}};
+  const PngText text = {
+      {"Software", "ddpm"}, {"parameters", "seed=7\nplan=ddim:50"}, {"empty", ""}};
   const Image image{2, 1, 3, {1, 2, 3, 4, 5, 6}};
   write_png(folder / "a.png", image, text);
   EXPECT_EQ(read_png(folder / "a.png").value().pixels, image.pixels);
@@ -157,7 +158,8 @@ TEST(Png, EveryTruncationIsAFailureThatNamesTheFile) {
   }
 }
 
-// Signature, length, type, data and CRC: whatever breaks, it is seen. (A bit of the IEND chunk harms nothing.)
+// Signature, length, type, data and CRC: whatever breaks, it is seen. (A bit of the IEND chunk
+// harms nothing.)
 TEST(Png, AFlippedBitNeverGivesOtherPixelsOrText) {
   Image image = blank_image(20, 20, 3);
   image.pixels = noise_bytes(image.pixels.size(), 4);

@@ -8,7 +8,8 @@
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
 
-// After Pillow 9.4's src/libImaging/Resample.c; the order of the double operations there decides the last bit here.
+// After Pillow 9.4's src/libImaging/Resample.c; the order of the double operations there decides
+// the last bit here.
 namespace ddpm {
 namespace {
 
@@ -32,20 +33,28 @@ double bicubic(double x) {
 
 double weight(Filter filter, double x) {
   switch (filter) {
-    case Filter::box: return x > -0.5 && x <= 0.5 ? 1 : 0;
-    case Filter::bilinear: return std::max(1 - std::abs(x), 0.0);
-    case Filter::bicubic: return bicubic(x);
-    case Filter::lanczos: return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+    case Filter::box:
+      return x > -0.5 && x <= 0.5 ? 1 : 0;
+    case Filter::bilinear:
+      return std::max(1 - std::abs(x), 0.0);
+    case Filter::bicubic:
+      return bicubic(x);
+    case Filter::lanczos:
+      return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
   }
   return 0;
 }
 
 double support(Filter filter) {
   switch (filter) {
-    case Filter::box: return 0.5;
-    case Filter::bilinear: return 1;
-    case Filter::bicubic: return 2;
-    case Filter::lanczos: return 3;
+    case Filter::box:
+      return 0.5;
+    case Filter::bilinear:
+      return 1;
+    case Filter::bicubic:
+      return 2;
+    case Filter::lanczos:
+      return 3;
   }
   return 0;
 }
@@ -106,8 +115,8 @@ Image resize_width(const Image& image, int width, Filter filter) {
     const std::uint8_t* row = &image.pixels[std::size_t{1} * y * image.width * image.channels];
     for (const Window& window : all) {
       for (int c = 0; c < image.channels; ++c) {
-        *to++ = apply(window, row + std::size_t{1} * window.first * image.channels + c,
-                      image.channels);
+        *to++ =
+            apply(window, row + std::size_t{1} * window.first * image.channels + c, image.channels);
       }
     }
   }

@@ -17,13 +17,12 @@ const std::map<std::string, Filter> kFilters = {{"box", Filter::box},
 
 Image golden_input(const std::vector<std::string>& line) {
   Image image = blank_image(std::stoi(line[1]), std::stoi(line[2]), std::stoi(line[3]));
-  image.pixels =
-      line[0] == "noise" ? noise_bytes(image.pixels.size(), 1) : from_hex(line[4]);
+  image.pixels = line[0] == "noise" ? noise_bytes(image.pixels.size(), 1) : from_hex(line[4]);
   return image;
 }
 
-// Gray, gray + alpha, RGB and RGBA; up, down, one axis, to one pixel and to the same size; noise, and hard edges at which
-// the lobes of bicubic and Lanczos leave 0..255.
+// Gray, gray + alpha, RGB and RGBA; up, down, one axis, to one pixel and to the same size; noise,
+// and hard edges at which the lobes of bicubic and Lanczos leave 0..255.
 TEST(Resize, EqualsPillowByteForByte) {
   Image input;
   int cases = 0;
@@ -42,13 +41,14 @@ TEST(Resize, EqualsPillowByteForByte) {
   EXPECT_EQ(cases, 4 * 2 * 4 * 6 + 4 * 2);
 }
 
-// Weights sum to 1 up to the rounding of at most 2 * 3 * 64 + 1 of them to 2^-22, far below half a level.
+// Weights sum to 1 up to the rounding of at most 2 * 3 * 64 + 1 of them to 2^-22, far below half a
+// level.
 RC_GTEST_PROP(Resize, KeepsAConstantImageConstant, (std::uint8_t value)) {
   const auto side = rc::gen::inRange(1, 64);
   const Image image = blank_image(*side, *side, *rc::gen::element(1, 3), value);
-  const Image got = resize(image, *side, *side,
-                           *rc::gen::element(Filter::box, Filter::bilinear, Filter::bicubic,
-                                             Filter::lanczos));
+  const Image got =
+      resize(image, *side, *side,
+             *rc::gen::element(Filter::box, Filter::bilinear, Filter::bicubic, Filter::lanczos));
   for (const std::uint8_t byte : got.pixels) RC_ASSERT(byte == value);
 }
 

@@ -1,5 +1,6 @@
-// Pictures as text: a character cell is about twice as high as wide, so U+2580 (upper half block) shows two pixels, the
-// upper one in the foreground colour and the lower one in the background colour.
+// Pictures as text: a character cell is about twice as high as wide, so U+2580 (upper half block)
+// shows two pixels, the upper one in the foreground colour and the lower one in the background
+// colour.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -42,7 +43,8 @@ std::string line(const Image& image, int y) {
 Image fit(const Image& image, int max_columns) {
   if (image.width <= max_columns) return image;
   const auto height = std::int64_t{image.height} * max_columns / image.width;
-  return resize(image, max_columns, static_cast<int>(std::max<std::int64_t>(height, 1)), Filter::box);
+  return resize(image, max_columns, static_cast<int>(std::max<std::int64_t>(height, 1)),
+                Filter::box);
 }
 
 }  // namespace

@@ -15,8 +15,7 @@ int count(const std::string& text, const std::string& part) {
 
 TEST(TerminalBlocks, ShowsTwoPixelsInACell) {
   const Image image{1, 2, 3, {1, 2, 3, 40, 50, 60}};
-  EXPECT_EQ(terminal_blocks(image, 80),
-            "\x1b[38;2;1;2;3m\x1b[48;2;40;50;60m\u2580\x1b[0m\n");
+  EXPECT_EQ(terminal_blocks(image, 80), "\x1b[38;2;1;2;3m\x1b[48;2;40;50;60m\u2580\x1b[0m\n");
 }
 
 TEST(TerminalBlocks, LastOddLineHasTheTerminalsOwnBackground) {

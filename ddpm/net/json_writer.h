@@ -1,5 +1,5 @@
-// JSON as Python's json.dumps(value, indent=2, sort_keys=True) writes it, so that our configs are diffusers' own, byte for
-// byte. Doubles are the shortest text that reads back to the same value.
+// JSON as Python's json.dumps(value, indent=2, sort_keys=True) writes it, so that our configs are
+// diffusers' own, byte for byte. Doubles are the shortest text that reads back to the same value.
 #pragma once
 
 #include <cstdint>

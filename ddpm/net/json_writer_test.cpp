@@ -1,10 +1,10 @@
 #include "ddpm/net/json_writer.h"
 
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 #include <bit>
 #include <cmath>
-#include <rapidcheck/gtest.h>
 
 namespace ddpm {
 namespace {
@@ -13,13 +13,15 @@ Json parsed(const std::string& text) { return value_or_throw(parse_json(text, "t
 
 // The text is json.dumps({...}, indent=2, sort_keys=True) of Python 3.11.
 TEST(JsonWriter, WritesAsPythonDoes) {
-  const Json json = json_object({{"z", json_list({json_integer(1), json_list({}), json_object({})})},
-                                 {"a", json_bool(true)},
-                                 {"d", json_list({json_real(1), json_real(1e-6), json_real(0.02), json_real(1e22)})},
-                                 {"n", {}},
-                                 {"s", json_string("a\"\\\n\x01")}});
+  const Json json = json_object(
+      {{"z", json_list({json_integer(1), json_list({}), json_object({})})},
+       {"a", json_bool(true)},
+       {"d", json_list({json_real(1), json_real(1e-6), json_real(0.02), json_real(1e22)})},
+       {"n", {}},
+       {"s", json_string("a\"\\\n\x01")}});
   EXPECT_EQ(write_json(json),
-            "{\n  \"a\": true,\n  \"d\": [\n    1.0,\n    1e-06,\n    0.02,\n    1e+22\n  ],\n  \"n\": null,\n"
+            "{\n  \"a\": true,\n  \"d\": [\n    1.0,\n    1e-06,\n    0.02,\n    1e+22\n  ],\n  "
+            "\"n\": null,\n"
             "  \"s\": \"a\\\"\\\\\\n\\u0001\",\n  \"z\": [\n    1,\n    [],\n    {}\n  ]\n}\n");
 }
 
@@ -45,7 +47,8 @@ RC_GTEST_PROP(JsonWriter, ReadsBackEveryAsciiString, (std::string text)) {
   RC_ASSERT(parsed(write_json(json_string(text))).text == text);
 }
 
-RC_GTEST_PROP(JsonWriter, ReadsBackNestedObjects, (std::map<std::string, std::vector<std::int64_t>> lists)) {
+RC_GTEST_PROP(JsonWriter, ReadsBackNestedObjects,
+              (std::map<std::string, std::vector<std::int64_t>> lists)) {
   std::map<std::string, Json> members;
   for (const auto& [key, numbers] : lists) {
     std::string name = key;

@@ -110,8 +110,8 @@ void KeyReader::only_words(std::string_view key,
                            std::initializer_list<std::string_view> supported) {
   const Json* value = find(key);
   if (value == nullptr) return;
-  const bool found = value->is(Json::Kind::string) &&
-                     std::ranges::find(supported, value->text) != supported.end();
+  const bool found =
+      value->is(Json::Kind::string) && std::ranges::find(supported, value->text) != supported.end();
   if (!found) refuse(key, value, fmt::format("{}", fmt::join(supported, " or ")));
 }
 
@@ -136,7 +136,8 @@ std::vector<std::string> KeyReader::finish() const {
     if (warnings.size() == kMostListed) break;
     // A mistyped key is the dangerous kind: its class default is used instead.
     const std::string meant = nearest(key.substr(0, 100), known);
-    warnings.push_back(fmt::format("{}: unknown key {} ignored{}", file_, quote_json(key.substr(0, 100)),
+    warnings.push_back(fmt::format("{}: unknown key {} ignored{}", file_,
+                                   quote_json(key.substr(0, 100)),
                                    meant.empty() ? "" : "; did you mean " + meant + "?"));
   }
   return warnings;

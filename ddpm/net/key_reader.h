@@ -1,5 +1,5 @@
-// The keys of one config file of a model folder: each is read once, with its default; what is wrong is collected, so that
-// one message names it all; keys that nobody asked for become warnings.
+// The keys of one config file of a model folder: each is read once, with its default; what is wrong
+// is collected, so that one message names it all; keys that nobody asked for become warnings.
 #pragma once
 
 #include <initializer_list>
@@ -20,7 +20,8 @@ class KeyReader {
   /// The value, or null when the key is missing.
   const Json* find(std::string_view key);
 
-  // The value, or the fallback when the key is missing or, after noting the problem, of another type.
+  // The value, or the fallback when the key is missing or, after noting the problem, of another
+  // type.
   int integer(std::string_view key, int fallback);
   double real(std::string_view key, double fallback);
   bool boolean(std::string_view key, bool fallback);
@@ -40,7 +41,8 @@ class KeyReader {
   /// Notes that the key's value cannot be used.
   void refuse(std::string_view key, const Json* got, std::string_view expected);
 
-  /// Throws Error (bad_input) that names every problem; returns a warning for every unknown key but `_...`.
+  /// Throws Error (bad_input) that names every problem; returns a warning for every unknown key but
+  /// `_...`.
   std::vector<std::string> finish() const;
 
  private:

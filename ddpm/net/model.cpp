@@ -32,7 +32,8 @@ void check_folder(const fs::path& folder) {
 }
 
 // A pair ["diffusers", "UNet2DModel"] of model_index.json.
-void check_component(KeyReader& keys, std::string_view key, std::initializer_list<std::string_view> known) {
+void check_component(KeyReader& keys, std::string_view key,
+                     std::initializer_list<std::string_view> known) {
   const Json* pair = keys.find(key);
   if (pair == nullptr) return;
   const std::vector<std::string> words = keys.words(key, {});
@@ -70,7 +71,8 @@ std::string weights(const Params& params, WeightType type) {
   TensorFile file{.tensors = {}, .metadata = {{"format", "pt"}}};
   for (const ParamSpec& spec : params.specs()) {
     const auto make = type == WeightType::f16 ? f16_tensor : f32_tensor;
-    file.tensors[spec.name] = make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
+    file.tensors[spec.name] =
+        make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
   }
   return encode_safetensors(file);
 }
@@ -84,9 +86,10 @@ std::string model_card(const Model& model) {
       "{} parameters, {} diffusion steps, predicts {}. Written by ddpm.cpp {}.\n\n"
       "    ddpm sample THIS_FOLDER -n 16 --plan ddim:50 -o samples.png\n\n{}\n",
       why_not.empty() ? "library_name: diffusers\n" : "", c.height, c.width,
-      c.in_channels == 1 ? "gray" : fmt::format("{} channels", c.in_channels), model.params.all().size(),
-      model.schedule.T(), to_string(model.view.prediction), kVersion,
-      why_not.empty() ? "The folder is a diffusers pipeline: `DDPMPipeline.from_pretrained(THIS_FOLDER)` loads it."
+      c.in_channels == 1 ? "gray" : fmt::format("{} channels", c.in_channels),
+      model.params.all().size(), model.schedule.T(), to_string(model.view.prediction), kVersion,
+      why_not.empty() ? "The folder is a diffusers pipeline: "
+                        "`DDPMPipeline.from_pretrained(THIS_FOLDER)` loads it."
                       : "Not a diffusers pipeline: " + why_not + ".");
 }
 
@@ -117,8 +120,7 @@ Model load_model(const fs::path& folder) {
   model.schedule = std::move(process.schedule);
   model.view = process.view;
   model.graph = unet(model.config);
-  model.params =
-      take_params(model.graph.params(), read_weights(net, model.warnings), net.string());
+  model.params = take_params(model.graph.params(), read_weights(net, model.warnings), net.string());
   return model;
 }
 
@@ -126,7 +128,8 @@ std::map<std::string, std::string> model_files(const Model& model, WeightType ty
   std::map<std::string, std::string> files = {
       {"README.md", model_card(model)},
       {"ddpm.json", write_json(extras_json(model))},
-      {"scheduler/scheduler_config.json", write_json(scheduler_config_json(model.schedule, model.view))},
+      {"scheduler/scheduler_config.json",
+       write_json(scheduler_config_json(model.schedule, model.view))},
       {"unet/config.json", write_json(unet_config_json(model.config))},
       {"unet/diffusion_pytorch_model.safetensors", weights(model.params, type)},
   };

@@ -18,20 +18,23 @@ struct Model {
   Schedule schedule = Schedule::linear();
   ModelView view;
   std::filesystem::path folder;
-  std::vector<std::string> warnings;  // unknown config keys and the like; the command line prints them
+  std::vector<std::string>
+      warnings;  // unknown config keys and the like; the command line prints them
 };
 
-/// Reads `folder` (nested or flat layout, current or old attention names, f32/f16/bf16 weights). A config key or value that
-/// changes the result and is not supported is refused by name. Throws Error (bad_input).
+/// Reads `folder` (nested or flat layout, current or old attention names, f32/f16/bf16 weights). A
+/// config key or value that changes the result and is not supported is refused by name. Throws
+/// Error (bad_input).
 Model load_model(const std::filesystem::path& folder);
 
-/// MODEL of the command line: a folder, or a name looked up in $DDPM_MODELS, the source tree's models/, the installed share
-/// folder. Throws Error (bad_input) that lists where it looked.
+/// MODEL of the command line: a folder, or a name looked up in $DDPM_MODELS, the source tree's
+/// models/, the installed share folder. Throws Error (bad_input) that lists where it looked.
 std::filesystem::path find_model(const std::string& name);
 
 enum class WeightType { f32, f16 };
 
 /// The files of a model folder, relative path -> bytes; `train` writes them into a checkpoint.
-std::map<std::string, std::string> model_files(const Model& model, WeightType type = WeightType::f32);
+std::map<std::string, std::string> model_files(const Model& model,
+                                               WeightType type = WeightType::f32);
 
 }  // namespace ddpm

@@ -29,12 +29,11 @@ std::vector<bool> attention_of(KeyReader& keys, std::string_view key, const Word
 
 void read_blocks(KeyReader& keys, UNetConfig& config) {
   config.block_out_channels = keys.integers("block_out_channels", {224, 448, 672, 896});
-  const Words down = keys.words("down_block_types", {"DownBlock2D", "AttnDownBlock2D",
-                                                     "AttnDownBlock2D", "AttnDownBlock2D"});
-  const Words up =
-      keys.words("up_block_types", {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"});
-  config.attention =
-      attention_of(keys, "down_block_types", down, "DownBlock2D", "AttnDownBlock2D");
+  const Words down = keys.words(
+      "down_block_types", {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"});
+  const Words up = keys.words("up_block_types",
+                              {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"});
+  config.attention = attention_of(keys, "down_block_types", down, "DownBlock2D", "AttnDownBlock2D");
   const std::vector<bool> upwards =
       attention_of(keys, "up_block_types", up, "UpBlock2D", "AttnUpBlock2D");
   const std::vector<bool> mirrored(upwards.rbegin(), upwards.rend());
@@ -55,7 +54,8 @@ void read_size(KeyReader& keys, const Extras& extras, UNetConfig& config) {
     config.height = extras.height.value_or(0);
     config.width = extras.width.value_or(0);
     if (extras.height && extras.width) return;
-    keys.refuse("sample_size", size, "a number or [height, width]; or height and width in ddpm.json");
+    keys.refuse("sample_size", size,
+                "a number or [height, width]; or height and width in ddpm.json");
   } else if (size->is(Json::Kind::array)) {
     const std::vector<int> sides = keys.integers("sample_size", {});
     if (sides.size() != 2) return keys.refuse("sample_size", size, "a number or [height, width]");
@@ -90,7 +90,8 @@ void refuse_variants(KeyReader& keys, const UNetConfig& config) {
   const std::int64_t usual =
       config.block_out_channels.empty() ? 0 : std::int64_t{4} * config.block_out_channels[0];
   if (dim != nullptr && !dim->is(Json::Kind::null) && dim->integer() != usual) {
-    keys.refuse("time_embedding_dim", dim, fmt::format("null or 4 block_out_channels[0], {}", usual));
+    keys.refuse("time_embedding_dim", dim,
+                fmt::format("null or 4 block_out_channels[0], {}", usual));
   }
   keys.only_bool("center_input_sample", false);
   keys.only_words("mid_block_type", {"UNetMidBlock2D"});
@@ -114,9 +115,10 @@ void check_attention_size(const UNetConfig& c, const std::string& file) {
     const std::int64_t heads =
         c.attention_head_dim == 0 ? 1 : c.block_out_channels[level] / c.attention_head_dim;
     if (heads * pixels <= kMost) continue;
-    throw Error(ExitCode::bad_input,
-                "[net] {}: attention at level {}: got {} heads of {} pixels, expected at most {} in all", file,
-                level, heads, pixels, kMost);
+    throw Error(
+        ExitCode::bad_input,
+        "[net] {}: attention at level {}: got {} heads of {} pixels, expected at most {} in all",
+        file, level, heads, pixels, kMost);
   }
 }
 
@@ -179,7 +181,8 @@ Json unet_config_json(const UNetConfig& c) {
       {"act_fn", json_string("silu")},
       {"add_attention", json_bool(true)},
       // A missing key would mean 8.
-      {"attention_head_dim", c.attention_head_dim == 0 ? Json{} : json_integer(c.attention_head_dim)},
+      {"attention_head_dim",
+       c.attention_head_dim == 0 ? Json{} : json_integer(c.attention_head_dim)},
       {"attn_norm_num_groups", {}},
       {"block_out_channels", channel_list(c.block_out_channels)},
       {"center_input_sample", json_bool(false)},

@@ -54,8 +54,9 @@ Extras read_extras(const Json& json, const std::string& file, Warnings& warnings
   keys.ignore({"diffusers"});
   std::ranges::copy(keys.finish(), std::back_inserter(warnings));
   if (numerics > kNumerics) {
-    warnings.push_back(fmt::format("{}: written with numerics {}, this is {}: samples may differ in the last bits",
-                                   file, numerics, kNumerics));
+    warnings.push_back(
+        fmt::format("{}: written with numerics {}, this is {}: samples may differ in the last bits",
+                    file, numerics, kNumerics));
   }
   return extras;
 }

@@ -22,7 +22,8 @@ std::vector<fs::path> from_environment() {
   return places;
 }
 
-// In the order in which they are looked at; the last two follow a program that was moved after the build.
+// In the order in which they are looked at; the last two follow a program that was moved after the
+// build.
 std::vector<fs::path> places() {
   std::vector<fs::path> all = from_environment();
 #ifdef DDPM_SOURCE_MODELS
@@ -51,8 +52,10 @@ fs::path find_model(const std::string& name) {
   std::error_code ignored;
   if (!name.empty() && fs::is_directory(name, ignored)) return name;
   if (!name.empty() && fs::exists(name, ignored)) {
-    throw Error(ExitCode::bad_input, "[net] model: got the file {}, expected a model folder; try the folder that holds it",
-                name);
+    throw Error(
+        ExitCode::bad_input,
+        "[net] model: got the file {}, expected a model folder; try the folder that holds it",
+        name);
   }
   std::string looked = fmt::format("'{}'", name);
   if (is_plain_name(name)) {
@@ -62,7 +65,8 @@ fs::path find_model(const std::string& name) {
     }
   }
   throw Error(ExitCode::bad_input,
-              "[net] model: got '{}', expected a model folder or the name of a shipped model; looked at {}; try "
+              "[net] model: got '{}', expected a model folder or the name of a shipped model; "
+              "looked at {}; try "
               "setting DDPM_MODELS to the folder of your models",
               name, looked);
 }

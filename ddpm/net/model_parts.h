@@ -1,4 +1,5 @@
-// The parts that load_model and model_files are made of: each file of a model folder <-> what it says.
+// The parts that load_model and model_files are made of: each file of a model folder <-> what it
+// says.
 #pragma once
 
 #include <filesystem>
@@ -22,8 +23,8 @@ inline constexpr const char* kDiffusersVersion = "0.42.1";
 struct Extras {
   EpsFrom eps_from = EpsFrom::raw;       // as diffusers samples
   std::optional<Prediction> prediction;  // mu or score
-  std::string schedule;                  // spec of a schedule that diffusers knows only as trained_betas
-  std::optional<int> height, width;      // for a config whose sample_size is null
+  std::string schedule;  // spec of a schedule that diffusers knows only as trained_betas
+  std::optional<int> height, width;  // for a config whose sample_size is null
 };
 Extras read_extras(const Json& json, const std::string& file, Warnings& warnings);
 Json extras_json(const Model& model);
@@ -31,7 +32,8 @@ Json extras_json(const Model& model);
 /// Whether a diffusers pipeline can sample from it, or "" / why not.
 std::string why_not_diffusers(const Model& model);
 
-/// unet/config.json. A missing key means what it means to diffusers' UNet2DModel. Throws Error (bad_input).
+/// unet/config.json. A missing key means what it means to diffusers' UNet2DModel. Throws Error
+/// (bad_input).
 UNetConfig read_unet_config(const Json& json, const std::string& file, const Extras& extras,
                             Warnings& warnings);
 Json unet_config_json(const UNetConfig& config);
@@ -45,11 +47,13 @@ Process read_scheduler_config(const Json& json, const std::string& file, const E
                               Warnings& warnings);
 Json scheduler_config_json(const Schedule& schedule, const ModelView& view);
 
-/// Takes the tensors that `specs` name, current or old attention names, any float type; refuses a file with missing, extra
-/// or mismatched ones (Error, bad_input; the first 10 listed). Allocates only what the file has.
+/// Takes the tensors that `specs` name, current or old attention names, any float type; refuses a
+/// file with missing, extra or mismatched ones (Error, bad_input; the first 10 listed). Allocates
+/// only what the file has.
 Params take_params(std::vector<ParamSpec> specs, TensorFile file, const std::string& name);
 
-/// Reads the weights of a component folder: one file, or the shards of an index. Throws Error (bad_input).
+/// Reads the weights of a component folder: one file, or the shards of an index. Throws Error
+/// (bad_input).
 TensorFile read_weights(const std::filesystem::path& folder, Warnings& warnings);
 
 /// Whether anything has the name, be it only a broken link: reading it then says what is wrong.

@@ -35,7 +35,8 @@ bool is_float(DType type) {
 // A linear layer may have been stored as the 1x1 convolution that it was once.
 bool fits(const std::vector<std::int64_t>& shape, const std::vector<int>& expected) {
   const std::size_t rank = expected.size();
-  if (shape.size() < rank || !std::equal(expected.begin(), expected.end(), shape.begin())) return false;
+  if (shape.size() < rank || !std::equal(expected.begin(), expected.end(), shape.begin()))
+    return false;
   const auto one = [](std::int64_t d) { return d == 1; };
   return shape.size() == rank ||
          (rank == 2 && shape.size() == 4 && std::all_of(shape.begin() + 2, shape.end(), one));
@@ -60,7 +61,8 @@ class Listing {
 };
 
 // A Listing each for missing, mismatched and extra tensors; throws when there is any.
-void check_tensors(const std::vector<ParamSpec>& specs, const TensorFile& file, const std::string& name) {
+void check_tensors(const std::vector<ParamSpec>& specs, const TensorFile& file,
+                   const std::string& name) {
   Listing missing, mismatched, extra;
   std::set<std::string> expected;
   for (const ParamSpec& spec : specs) {
@@ -69,8 +71,9 @@ void check_tensors(const std::vector<ParamSpec>& specs, const TensorFile& file, 
     if (found == file.tensors.end()) {
       missing.add(spec.name);
     } else if (!fits(found->second.shape, spec.shape) || !is_float(found->second.dtype)) {
-      mismatched.add(fmt::format("{} is {} [{}], expected [{}]", spec.name, to_string(found->second.dtype),
-                                 fmt::join(found->second.shape, ", "), fmt::join(spec.shape, ", ")));
+      mismatched.add(
+          fmt::format("{} is {} [{}], expected [{}]", spec.name, to_string(found->second.dtype),
+                      fmt::join(found->second.shape, ", "), fmt::join(spec.shape, ", ")));
     }
   }
   for (const auto& [tensor, raw] : file.tensors) {
@@ -79,8 +82,8 @@ void check_tensors(const std::vector<ParamSpec>& specs, const TensorFile& file, 
   const std::string problems =
       missing.text("missing") + mismatched.text("mismatched") + extra.text("extra");
   if (problems.empty()) return;
-  throw Error(ExitCode::bad_input, "[net] {}: got {} tensors, expected {} as config.json says{}", name,
-              file.tensors.size(), specs.size(), problems);
+  throw Error(ExitCode::bad_input, "[net] {}: got {} tensors, expected {} as config.json says{}",
+              name, file.tensors.size(), specs.size(), problems);
 }
 
 TensorFile with_current_names(TensorFile file, const std::string& name) {
@@ -98,20 +101,23 @@ TensorFile with_current_names(TensorFile file, const std::string& name) {
 
 // The shard's name as a plain file name; anything else could point outside of the folder.
 bool is_plain(const std::string& file) {
-  return file.ends_with(".safetensors") && file.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+  return file.ends_with(".safetensors") &&
+         file.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
 }
 
 std::map<std::string, std::set<std::string>> shards_of(const fs::path& index) {
   const Json json = read_json(index);
   const Json* map = json.find("weight_map");
   if (map == nullptr || !map->is(Json::Kind::object)) {
-    throw Error(ExitCode::bad_input, "[net] {}: no weight_map, expected tensor -> file", index.string());
+    throw Error(ExitCode::bad_input, "[net] {}: no weight_map, expected tensor -> file",
+                index.string());
   }
   std::map<std::string, std::set<std::string>> shards;
   for (std::size_t i = 0; i < map->keys.size(); ++i) {
     const Json& file = map->items[i];
     if (!file.is(Json::Kind::string) || !is_plain(file.text)) {
-      throw Error(ExitCode::bad_input, "[net] {}: weight_map: got {}, expected a plain file name x.safetensors",
+      throw Error(ExitCode::bad_input,
+                  "[net] {}: weight_map: got {}, expected a plain file name x.safetensors",
                   index.string(), describe(file));
     }
     shards[file.text].insert(map->keys[i]);
@@ -126,7 +132,8 @@ TensorFile read_shards(const fs::path& index) {
     std::set<std::string> held;
     for (const auto& [name, tensor] : part.tensors) held.insert(name);
     if (held != names) {
-      throw Error(ExitCode::bad_input, "[net] {}: {} holds {} tensors, but not the {} that weight_map names",
+      throw Error(ExitCode::bad_input,
+                  "[net] {}: {} holds {} tensors, but not the {} that weight_map names",
                   index.string(), shard, held.size(), names.size());
     }
     all.tensors.merge(part.tensors);
@@ -137,15 +144,17 @@ TensorFile read_shards(const fs::path& index) {
 [[noreturn]] void throw_no_weights(const fs::path& folder) {
   const fs::path bin = folder / (std::string(kStem) + ".bin");
   if (!is_there(bin)) {
-    throw Error(ExitCode::bad_input, "[net] {}: no {}.safetensors, expected the weights there", folder.string(),
-                kStem);
+    throw Error(ExitCode::bad_input, "[net] {}: no {}.safetensors, expected the weights there",
+                folder.string(), kStem);
   }
-  throw Error(ExitCode::bad_input,
-              "[net] {}: a pickle may run code and is not read, expected {}.safetensors; try python3 -c "
-              "\"import torch; from safetensors.torch import save_file; d = '{}/'; save_file(torch.load(d + "
-              "'{}.bin', map_location='cpu', weights_only=True), d + '{}.safetensors', "
-              "metadata={{'format': 'pt'}})\"",
-              bin.string(), kStem, folder.string(), kStem, kStem);
+  throw Error(
+      ExitCode::bad_input,
+      "[net] {}: a pickle may run code and is not read, expected {}.safetensors; try python3 -c "
+      "\"import torch; from safetensors.torch import save_file; d = '{}/'; save_file(torch.load(d "
+      "+ "
+      "'{}.bin', map_location='cpu', weights_only=True), d + '{}.safetensors', "
+      "metadata={{'format': 'pt'}})\"",
+      bin.string(), kStem, folder.string(), kStem, kStem);
 }
 
 }  // namespace
@@ -163,7 +172,8 @@ Params take_params(std::vector<ParamSpec> specs, TensorFile file, const std::str
 
 TensorFile read_weights(const fs::path& folder, Warnings& warnings) {
   const std::string path = (folder / kStem).string();
-  if (is_there(path + ".safetensors")) return value_or_throw(read_safetensors(path + ".safetensors"));
+  if (is_there(path + ".safetensors"))
+    return value_or_throw(read_safetensors(path + ".safetensors"));
   const std::string index = path + ".safetensors.index.json";
   if (is_there(index)) return read_shards(index);
   const std::string half = path + ".fp16.safetensors";

@@ -16,11 +16,13 @@ namespace {
 
 constexpr std::uint64_t kMaxFile = std::uint64_t{16} << 30;
 
-// A regular file opened for reading. Only what is asked for is read, so that a large model is never held twice.
+// A regular file opened for reading. Only what is asked for is read, so that a large model is never
+// held twice.
 class InputFile {
  public:
   explicit InputFile(const std::filesystem::path& path)
-      : name_(path.string()), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
+      : name_(path.string()),
+        fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
   ~InputFile() {
     if (fd_ >= 0) close(fd_);
   }
@@ -38,7 +40,8 @@ class InputFile {
     }
     const auto bytes = static_cast<std::uint64_t>(info.st_size);
     if (bytes <= kMaxFile) return bytes;
-    return fail(FailureCode::unsupported, "[net] {}: got {} bytes, expected at most {}", name_, bytes, kMaxFile);
+    return fail(FailureCode::unsupported, "[net] {}: got {} bytes, expected at most {}", name_,
+                bytes, kMaxFile);
   }
 
   // Bytes [at, at + count), which size() said are there.
@@ -46,11 +49,14 @@ class InputFile {
     std::string bytes(count, '\0');
     std::size_t done = 0;
     while (done < count) {
-      const ssize_t got = pread(fd_, bytes.data() + done, count - done, static_cast<off_t>(at + done));
+      const ssize_t got =
+          pread(fd_, bytes.data() + done, count - done, static_cast<off_t>(at + done));
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return fail(FailureCode::io, "[net] {}: {}", name_, std::generic_category().message(errno));
+      if (got < 0)
+        return fail(FailureCode::io, "[net] {}: {}", name_, std::generic_category().message(errno));
       if (got == 0) {
-        return fail(FailureCode::io, "[net] {}: byte {}: the file shrank while it was read", name_, at + done);
+        return fail(FailureCode::io, "[net] {}: byte {}: the file shrank while it was read", name_,
+                    at + done);
       }
       done += static_cast<std::size_t>(got);
     }
@@ -66,12 +72,14 @@ class InputFile {
 
 std::string entry_json(const std::string& name, const RawTensor& tensor, std::size_t begin) {
   return fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", quote_json(name),
-                     to_string(tensor.dtype), fmt::join(tensor.shape, ","), begin, begin + tensor.bytes.size());
+                     to_string(tensor.dtype), fmt::join(tensor.shape, ","), begin,
+                     begin + tensor.bytes.size());
 }
 
 std::string metadata_json(const std::map<std::string, std::string>& metadata) {
   std::vector<std::string> members;
-  for (const auto& [key, value] : metadata) members.push_back(quote_json(key) + ":" + quote_json(value));
+  for (const auto& [key, value] : metadata)
+    members.push_back(quote_json(key) + ":" + quote_json(value));
   return fmt::format(R"("__metadata__":{{{}}})", fmt::join(members, ","));
 }
 
@@ -84,7 +92,8 @@ void check_tensor(const std::string& name, const RawTensor& tensor) {
 
 using Entry = std::pair<const std::string, RawTensor>;
 
-// Alignment descending: I64 F64 F32 I32 BF16 F16 U8 (the reference's order of types), then the name.
+// Alignment descending: I64 F64 F32 I32 BF16 F16 U8 (the reference's order of types), then the
+// name.
 std::vector<const Entry*> in_file_order(const TensorFile& file) {
   constexpr DType kOrder[] = {DType::i64,  DType::f64, DType::f32, DType::i32,
                               DType::bf16, DType::f16, DType::u8};
@@ -124,7 +133,8 @@ Result<TensorFile> parse_safetensors(std::string_view bytes, const std::string& 
   if (!header) return tl::unexpected(std::move(header.error()));
   TensorFile file{.tensors = {}, .metadata = std::move(header->metadata)};
   for (TensorPlace& p : header->places) {
-    file.tensors[p.name] = {p.dtype, std::move(p.shape), std::string(data.substr(p.begin, p.end - p.begin))};
+    file.tensors[p.name] = {p.dtype, std::move(p.shape),
+                            std::string(data.substr(p.begin, p.end - p.begin))};
   }
   return file;
 }

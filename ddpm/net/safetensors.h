@@ -1,5 +1,5 @@
-// safetensors, read by the strict rules (duplicate names, holes, overlaps, trailing bytes and unknown fields are refused)
-// and written byte-compatibly with the reference writer.
+// safetensors, read by the strict rules (duplicate names, holes, overlaps, trailing bytes and
+// unknown fields are refused) and written byte-compatibly with the reference writer.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,15 @@
 
 namespace ddpm {
 
-enum class DType { f32, f16, bf16, f64, i64, i32, u8 };  // the ones we read; others are `unsupported`
+enum class DType {
+  f32,
+  f16,
+  bf16,
+  f64,
+  i64,
+  i32,
+  u8
+};  // the ones we read; others are `unsupported`
 
 /// A tensor's raw little-endian bytes.
 struct RawTensor {
@@ -32,15 +40,17 @@ struct TensorFile {
   bool operator==(const TensorFile&) const = default;
 };
 
-/// Failures name `name`, the byte or tensor, and the rule. Memory stays near the size of the bytes, whatever they claim.
+/// Failures name `name`, the byte or tensor, and the rule. Memory stays near the size of the bytes,
+/// whatever they claim.
 Result<TensorFile> parse_safetensors(std::string_view bytes, const std::string& name);
 
-/// The same from a regular file of at most 16 GiB; holds each byte once. Failure (io) when it is missing, a directory, a
-/// device or shrinks while it is read; never blocks on a pipe.
+/// The same from a regular file of at most 16 GiB; holds each byte once. Failure (io) when it is
+/// missing, a directory, a device or shrinks while it is read; never blocks on a pipe.
 Result<TensorFile> read_safetensors(const std::filesystem::path& path);
 
-/// The file's bytes: dtype descending, then name; compact JSON; header padded to 8 with spaces. Throws BugError when a
-/// tensor's bytes do not fit its shape, or a name is longer than 1 KiB or not UTF-8.
+/// The file's bytes: dtype descending, then name; compact JSON; header padded to 8 with spaces.
+/// Throws BugError when a tensor's bytes do not fit its shape, or a name is longer than 1 KiB or
+/// not UTF-8.
 std::string encode_safetensors(const TensorFile& file);
 
 /// f32, f16, bf16 or f64 to float. Throws BugError for integer types.

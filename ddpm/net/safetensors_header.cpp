@@ -21,9 +21,9 @@ constexpr std::size_t kMaxMetadata = 10'000;
 constexpr std::size_t kMaxRank = 16;
 constexpr int kMaxDepth = 3;
 
-constexpr std::array kOtherTypes = {"BOOL",    "F4",          "F6_E2M3",     "F6_E3M2", "I8",  "F8_E5M2", "F8_E4M3",
-                                    "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I16",     "U16", "U32",     "C64",
-                                    "U64"};
+constexpr std::array kOtherTypes = {"BOOL",    "F4",      "F6_E2M3", "F6_E3M2",     "I8",
+                                    "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
+                                    "I16",     "U16",     "U32",     "C64",         "U64"};
 
 constexpr std::array kTypes = {DType::f32, DType::f16, DType::bf16, DType::f64,
                                DType::i64, DType::i32, DType::u8};
@@ -74,8 +74,10 @@ class HeaderSink final : public JsonSink {
     key_ = std::move(text);
     if (where_ == Where::entry) return field();
     if (where_ == Where::metadata) return {};
-    if (key_.size() > kMaxTensorName) return fmt::format("a name of more than {} bytes", kMaxTensorName);
-    if (header.places.size() >= kMaxTensors) return fmt::format("more than {} tensors", kMaxTensors);
+    if (key_.size() > kMaxTensorName)
+      return fmt::format("a name of more than {} bytes", kMaxTensorName);
+    if (header.places.size() >= kMaxTensors)
+      return fmt::format("more than {} tensors", kMaxTensors);
     if (key_ == "__metadata__") return has_metadata_ ? "__metadata__ twice" : "";
     return names_.insert(key_).second ? "" : fmt::format("tensor {} twice", quote_json(key_));
   }
@@ -90,7 +92,8 @@ class HeaderSink final : public JsonSink {
     }
     unsupported = std::ranges::find(kOtherTypes, text) != kOtherTypes.end();
     if (!unsupported) return in_entry("no such dtype");
-    return in_entry(fmt::format("dtype {} is not read; F32, F16, BF16, F64, I64, I32, U8 are", text));
+    return in_entry(
+        fmt::format("dtype {} is not read; F32, F16, BF16, F64, I64, I32, U8 are", text));
   }
 
   std::string number(std::string as_written) override {
@@ -150,16 +153,18 @@ Result<void> check_places(const std::vector<TensorPlace>& places, std::uint64_t 
   for (const TensorPlace& p : places) {
     const auto bytes = tensor_bytes(p.dtype, p.shape);
     if (!bytes) {
-      return fail(FailureCode::corrupt, "[net] {}: tensor {}: its size overflows", name, quote_json(p.name));
+      return fail(FailureCode::corrupt, "[net] {}: tensor {}: its size overflows", name,
+                  quote_json(p.name));
     }
     if (p.end < p.begin || p.end - p.begin != *bytes) {
       return fail(FailureCode::corrupt,
-                  "[net] {}: tensor {}: data_offsets [{}, {}], but shape and dtype take {} bytes", name,
-                  quote_json(p.name), p.begin, p.end, *bytes);
+                  "[net] {}: tensor {}: data_offsets [{}, {}], but shape and dtype take {} bytes",
+                  name, quote_json(p.name), p.begin, p.end, *bytes);
     }
     if (p.begin != at) {
       return fail(FailureCode::corrupt,
-                  "[net] {}: tensor {}: data from byte {} of the data, expected from {} (no hole, no overlap)",
+                  "[net] {}: tensor {}: data from byte {} of the data, expected from {} (no hole, "
+                  "no overlap)",
                   name, quote_json(p.name), p.begin, at);
     }
     at = p.end;
@@ -177,16 +182,19 @@ Result<std::uint64_t> header_length(std::string_view first_bytes, std::uint64_t 
   static_assert(std::endian::native == std::endian::little);
   std::uint64_t length = 0;
   if (first_bytes.size() < sizeof length) {
-    return fail(FailureCode::need_more, "[net] {}: got {} bytes, expected a safetensors file (8 at least)", name,
+    return fail(FailureCode::need_more,
+                "[net] {}: got {} bytes, expected a safetensors file (8 at least)", name,
                 first_bytes.size());
   }
   std::memcpy(&length, first_bytes.data(), sizeof length);
   if (length > kMaxHeader) {
-    return fail(FailureCode::corrupt, "[net] {}: byte 0: a header of {} bytes, expected at most {}: no safetensors file",
+    return fail(FailureCode::corrupt,
+                "[net] {}: byte 0: a header of {} bytes, expected at most {}: no safetensors file",
                 name, length, kMaxHeader);
   }
   if (length > file_size - sizeof length) {
-    return fail(FailureCode::need_more, "[net] {}: byte 0: a header of {} bytes, but {} follow: the file is cut short",
+    return fail(FailureCode::need_more,
+                "[net] {}: byte 0: a header of {} bytes, but {} follow: the file is cut short",
                 name, length, file_size - sizeof length);
   }
   return length;
@@ -214,7 +222,8 @@ std::optional<std::uint64_t> tensor_bytes(DType dtype, const std::vector<std::in
   for (const std::int64_t d : shape) {
     if (__builtin_mul_overflow(n, static_cast<std::uint64_t>(d), &n)) return std::nullopt;
   }
-  if (__builtin_mul_overflow(n, static_cast<std::uint64_t>(bytes_of(dtype)), &n)) return std::nullopt;
+  if (__builtin_mul_overflow(n, static_cast<std::uint64_t>(bytes_of(dtype)), &n))
+    return std::nullopt;
   return n;
 }
 

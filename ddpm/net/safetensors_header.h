@@ -27,7 +27,8 @@ struct TensorHeader {
 
 inline constexpr std::size_t kMaxTensorName = 1024;
 
-/// The header's length from the first 8 bytes (or fewer, then a failure) of a file of `file_size` bytes.
+/// The header's length from the first 8 bytes (or fewer, then a failure) of a file of `file_size`
+/// bytes.
 Result<std::uint64_t> header_length(std::string_view first_bytes, std::uint64_t file_size,
                                     const std::string& name);
 

@@ -7,7 +7,8 @@
 
 #include <cstring>
 
-#include "ddpm/net/test_folder.h"
+#include "ddpm/base/temp_folder.h"
+#include "ddpm/net/golden_for_test.h"
 
 namespace ddpm {
 namespace {
@@ -44,7 +45,8 @@ TEST(Safetensors, ReadsAndWritesTheReferencesFileByteForByte) {
   const TensorFile file = value_or_throw(parse_safetensors(bytes, "types"));
   EXPECT_EQ(file.tensors.size(), 11u);
   EXPECT_EQ(file.tensors.at("b.weight").shape, (std::vector<std::int64_t>{2, 3}));
-  EXPECT_EQ(to_floats(file.tensors.at("b.weight")), (std::vector<float>{-0.5f, -0.25f, 0, 0.25f, 0.5f, 0.75f}));
+  EXPECT_EQ(to_floats(file.tensors.at("b.weight")),
+            (std::vector<float>{-0.5f, -0.25f, 0, 0.25f, 0.5f, 0.75f}));
   EXPECT_EQ(to_floats(file.tensors.at("scalar")), std::vector<float>{7});
   EXPECT_EQ(to_floats(file.tensors.at("half"))[3], 0x1p-24f);
   EXPECT_EQ(to_floats(file.tensors.at("brain"))[1], -2);
@@ -64,8 +66,10 @@ struct Abuse {
 
 const std::string kGood = R"("w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
 
-std::string entry(const std::string& shape, const std::string& offsets, const std::string& type = "F32") {
-  return R"({"w":{"dtype":")" + type + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
+std::string entry(const std::string& shape, const std::string& offsets,
+                  const std::string& type = "F32") {
+  return R"({"w":{"dtype":")" + type + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets +
+         "}}";
 }
 
 std::string second(const std::string& offsets) {
@@ -91,38 +95,40 @@ std::vector<Abuse> broken_json() {
 }
 
 std::vector<Abuse> broken_entries() {
-  return {{"{" + kGood + "," + kGood + "}", 4, "tensor \"w\" twice"},
-          {R"({"w":1})", 0, "a number where none may be"},
-          {R"({"w":null})", 0, "null where none may be"},
-          {R"({"w":[]})", 0, "a list where none may be"},
-          {R"({"w":true})", 0, "a truth value"},
-          {R"({"w":{}})", 0, "dtype, shape and data_offsets are needed"},
-          {R"({"w":{"dtype":"F32","shape":[1]}})", 4, "are needed"},
-          {R"({"w":{"dtype":"F32","data_offsets":[0,4]}})", 4, "are needed"},
-          {R"({"w":{"shape":[1],"data_offsets":[0,4]}})", 4, "are needed"},
-          {R"({"w":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, "dtype twice"},
-          {R"({"w":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}})", 4, "shape twice"},
-          {R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"strides":[1]}})", 4, "unknown field \"strides\""},
-          {R"({"w":{"dtype":32,"shape":[1],"data_offsets":[0,4]}})", 4, "a number where none"},
-          {R"({"w":{"dtype":["F32"],"shape":[1],"data_offsets":[0,4]}})", 4, "a list where none"},
-          {R"({"w":{"dtype":"F32","shape":"1","data_offsets":[0,4]}})", 4, "a string where none"},
-          {R"({"w":{"dtype":"F32","shape":{"a":1},"data_offsets":[0,4]}})", 4, "an object where none"},
-          {R"({"w":{"dtype":"F32","shape":null,"data_offsets":[0,4]}})", 4, "null where none"},
-          {entry("[1]", "[0,4]", "F31"), 4, "no such dtype"},
-          {entry("[1]", "[0,4]", "f32"), 4, "no such dtype"},
-          {entry("[1]", "[0,1]", "BOOL"), 1, "dtype BOOL is not read", FailureCode::unsupported},
-          {entry("[2]", "[0,1]", "F4"), 1, "dtype F4 is not read", FailureCode::unsupported},
-          {entry("[1]", "[0,8]", "C64"), 8, "dtype C64 is not read", FailureCode::unsupported},
-          {entry("[[1]]", "[0,4]"), 4, "byte"},
-          {entry("[\"1\"]", "[0,4]"), 4, "a string where none"},
-          {entry("[-1]", "[0,4]"), 4, "-1 is no integer"},
-          {entry("[-0]", "[0,0]"), 0, "-0 is no integer"},
-          {entry("[1.0]", "[0,4]"), 4, "1.0 is no integer"},
-          {entry("[1e0]", "[0,4]"), 4, "1e0 is no integer"},
-          {entry("[18446744073709551617]", "[0,4]"), 4, "is no integer"},
-          {entry("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, "more than 16 numbers"},
-          {"{\"" + std::string(1025, 'n') + R"(":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4,
-           "more than 1024 bytes"}};
+  return {
+      {"{" + kGood + "," + kGood + "}", 4, "tensor \"w\" twice"},
+      {R"({"w":1})", 0, "a number where none may be"},
+      {R"({"w":null})", 0, "null where none may be"},
+      {R"({"w":[]})", 0, "a list where none may be"},
+      {R"({"w":true})", 0, "a truth value"},
+      {R"({"w":{}})", 0, "dtype, shape and data_offsets are needed"},
+      {R"({"w":{"dtype":"F32","shape":[1]}})", 4, "are needed"},
+      {R"({"w":{"dtype":"F32","data_offsets":[0,4]}})", 4, "are needed"},
+      {R"({"w":{"shape":[1],"data_offsets":[0,4]}})", 4, "are needed"},
+      {R"({"w":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, "dtype twice"},
+      {R"({"w":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}})", 4, "shape twice"},
+      {R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"strides":[1]}})", 4,
+       "unknown field \"strides\""},
+      {R"({"w":{"dtype":32,"shape":[1],"data_offsets":[0,4]}})", 4, "a number where none"},
+      {R"({"w":{"dtype":["F32"],"shape":[1],"data_offsets":[0,4]}})", 4, "a list where none"},
+      {R"({"w":{"dtype":"F32","shape":"1","data_offsets":[0,4]}})", 4, "a string where none"},
+      {R"({"w":{"dtype":"F32","shape":{"a":1},"data_offsets":[0,4]}})", 4, "an object where none"},
+      {R"({"w":{"dtype":"F32","shape":null,"data_offsets":[0,4]}})", 4, "null where none"},
+      {entry("[1]", "[0,4]", "F31"), 4, "no such dtype"},
+      {entry("[1]", "[0,4]", "f32"), 4, "no such dtype"},
+      {entry("[1]", "[0,1]", "BOOL"), 1, "dtype BOOL is not read", FailureCode::unsupported},
+      {entry("[2]", "[0,1]", "F4"), 1, "dtype F4 is not read", FailureCode::unsupported},
+      {entry("[1]", "[0,8]", "C64"), 8, "dtype C64 is not read", FailureCode::unsupported},
+      {entry("[[1]]", "[0,4]"), 4, "byte"},
+      {entry("[\"1\"]", "[0,4]"), 4, "a string where none"},
+      {entry("[-1]", "[0,4]"), 4, "-1 is no integer"},
+      {entry("[-0]", "[0,0]"), 0, "-0 is no integer"},
+      {entry("[1.0]", "[0,4]"), 4, "1.0 is no integer"},
+      {entry("[1e0]", "[0,4]"), 4, "1e0 is no integer"},
+      {entry("[18446744073709551617]", "[0,4]"), 4, "is no integer"},
+      {entry("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, "more than 16 numbers"},
+      {"{\"" + std::string(1025, 'n') + R"(":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4,
+       "more than 1024 bytes"}};
 }
 
 std::vector<Abuse> broken_places() {
@@ -140,7 +146,8 @@ std::vector<Abuse> broken_places() {
           {entry("[4294967296,4294967296]", "[0,0]"), 0, "overflows"},
           {entry("[4294967296,4294967296,0]", "[0,0]"), 0, "overflows"},
           {entry("[9223372036854775807]", "[0,4]"), 4, "overflows"},
-          {entry("[1152921504606846976]", "[0,4611686018427387904]"), 4, "cut short", FailureCode::need_more},
+          {entry("[1152921504606846976]", "[0,4611686018427387904]"), 4, "cut short",
+           FailureCode::need_more},
           {"{" + kGood + "}", 3, "cut short", FailureCode::need_more},
           {"{" + kGood + "}", 5, "longer than its tensors"},
           {"{}", 1, "longer than its tensors"}};
@@ -172,8 +179,11 @@ TEST(Safetensors, RefusesDataWithHolesOverlapsOrWrongSizes) { expect_refused(bro
 TEST(Safetensors, RefusesMetadataThatAreNotStrings) { expect_refused(broken_metadata()); }
 
 TEST(Safetensors, RefusesHeaderLengthsThatTheFileLacks) {
-  for (const std::uint64_t n : {3ull, 100'000'000ull, 100'000'001ull, 1ull << 63, ~0ull, ~0ull - 7}) {
-    EXPECT_THAT(failure_of(parse_safetensors(with_length(n, "{}"), "bad")).message, HasSubstr("a header of")) << n;
+  for (const std::uint64_t n :
+       {3ull, 100'000'000ull, 100'000'001ull, 1ull << 63, ~0ull, ~0ull - 7}) {
+    EXPECT_THAT(failure_of(parse_safetensors(with_length(n, "{}"), "bad")).message,
+                HasSubstr("a header of"))
+        << n;
   }
   EXPECT_EQ(failure_of(parse_safetensors("", "bad")).code, FailureCode::need_more);
   EXPECT_EQ(failure_of(parse_safetensors("1234567", "bad")).code, FailureCode::need_more);
@@ -182,9 +192,11 @@ TEST(Safetensors, RefusesHeaderLengthsThatTheFileLacks) {
 TEST(Safetensors, RefusesMoreTensorsThanAnyModelHas) {
   std::string header = "{";
   for (int i = 0; i <= 100'000; ++i) {
-    header += fmt::format(R"({}"{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})", i == 0 ? "" : ",", i);
+    header += fmt::format(R"({}"{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
+                          i == 0 ? "" : ",", i);
   }
-  EXPECT_THAT(failure_of(parse_safetensors(file_of(header + "}", 0), "bad")).message, HasSubstr("more than 100000"));
+  EXPECT_THAT(failure_of(parse_safetensors(file_of(header + "}", 0), "bad")).message,
+              HasSubstr("more than 100000"));
 }
 
 TEST(Safetensors, AcceptsWhatTheSpecAllows) {
@@ -209,13 +221,14 @@ TEST(Safetensors, AcceptsWhatTheSpecAllows) {
 TEST(Safetensors, TruncationAtEveryByteAsksForMore) {
   const std::string bytes = encode_safetensors(small_file());
   for (std::size_t n = 0; n < bytes.size(); ++n) {
-    ASSERT_EQ(failure_of(parse_safetensors(bytes.substr(0, n), "cut")).code, FailureCode::need_more) << n;
+    ASSERT_EQ(failure_of(parse_safetensors(bytes.substr(0, n), "cut")).code, FailureCode::need_more)
+        << n;
   }
   EXPECT_EQ(failure_of(parse_safetensors(bytes + '\0', "long")).code, FailureCode::corrupt);
 }
 
-// A flip in the data shows in the data; one in the header may give other names or metadata, or an error, but never other
-// bytes: they are the file's own.
+// A flip in the data shows in the data; one in the header may give other names or metadata, or an
+// error, but never other bytes: they are the file's own.
 TEST(Safetensors, EveryBitFlipIsAnErrorOrAWellFormedFile) {
   const std::string bytes = encode_safetensors(small_file());
   for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
@@ -236,8 +249,10 @@ TEST(Safetensors, EveryBitFlipIsAnErrorOrAWellFormedFile) {
 rc::Gen<RawTensor> any_tensor() {
   return rc::gen::exec([] {
     RawTensor tensor;
-    tensor.dtype = *rc::gen::element(DType::f32, DType::f16, DType::bf16, DType::f64, DType::i64, DType::i32, DType::u8);
-    tensor.shape = *rc::gen::resize(4, rc::gen::container<std::vector<std::int64_t>>(rc::gen::inRange(0, 4)));
+    tensor.dtype = *rc::gen::element(DType::f32, DType::f16, DType::bf16, DType::f64, DType::i64,
+                                     DType::i32, DType::u8);
+    tensor.shape =
+        *rc::gen::resize(4, rc::gen::container<std::vector<std::int64_t>>(rc::gen::inRange(0, 4)));
     std::size_t n = bytes_of(tensor.dtype);
     for (const std::int64_t d : tensor.shape) n *= static_cast<std::size_t>(d);
     tensor.bytes = *rc::gen::container<std::string>(n, rc::gen::arbitrary<char>());
@@ -278,7 +293,7 @@ TEST(Safetensors, FilesThatCouldNotBeReadAreNotWritten) {
 }
 
 TEST(Safetensors, ReadingAFileGivesWhatParsingItsBytesGives) {
-  const TestFolder folder;
+  const TempFolder folder;
   const std::string bytes = encode_safetensors(small_file());
   EXPECT_EQ(value_or_throw(read_safetensors(folder.write("a", bytes))), small_file());
   for (std::size_t n = 0; n < bytes.size(); n += 13) {
@@ -289,7 +304,7 @@ TEST(Safetensors, ReadingAFileGivesWhatParsingItsBytesGives) {
 }
 
 TEST(Safetensors, OnlyRegularFilesAreRead) {
-  const TestFolder folder;
+  const TempFolder folder;
   const std::string pipe = folder.path() / "pipe";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   std::filesystem::create_symlink(folder.path() / "loop", folder.path() / "loop");

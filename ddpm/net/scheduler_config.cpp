@@ -1,4 +1,5 @@
-// scheduler_config.json <-> Schedule and ModelView, with the keys and class defaults of diffusers' DDPMScheduler.
+// scheduler_config.json <-> Schedule and ModelView, with the keys and class defaults of diffusers'
+// DDPMScheduler.
 #include <algorithm>
 #include <iterator>
 
@@ -66,15 +67,17 @@ Schedule make_schedule(const Betas& b, const Extras& extras) {
 
 Prediction read_prediction(KeyReader& keys, const Extras& extras) {
   const std::string word = keys.word("prediction_type", "epsilon");
-  if (extras.prediction && word == to_string(*extras.prediction)) return *extras.prediction;
-  if (word == "sample") return Prediction::x0;
-  if (word == "v_prediction") return Prediction::v;
-  if (word != "epsilon" || extras.prediction) {
-    keys.refuse("prediction_type", keys.find("prediction_type"),
-                extras.prediction ? fmt::format("{}, as ddpm.json says", to_string(*extras.prediction))
-                                  : "epsilon, sample or v_prediction");
+  if (extras.prediction) {  // which both files must name
+    if (word != to_string(*extras.prediction)) {
+      keys.refuse("prediction_type", keys.find("prediction_type"),
+                  fmt::format("{}, as ddpm.json says", to_string(*extras.prediction)));
+    }
+    return *extras.prediction;
   }
-  return Prediction::eps;
+  keys.only_words("prediction_type", {"epsilon", "sample", "v_prediction"});
+  return word == "sample"         ? Prediction::x0
+         : word == "v_prediction" ? Prediction::v
+                                  : Prediction::eps;
 }
 
 ModelView read_view(KeyReader& keys, const Extras& extras) {
@@ -86,7 +89,8 @@ ModelView read_view(KeyReader& keys, const Extras& extras) {
   const bool large = keys.word("variance_type", "fixed_small") == "fixed_large";
   view.variance = large ? Variance::fixed_large : Variance::fixed_small;
   const double range = keys.real("clip_sample_range", 1);
-  if (!(range > 0)) keys.refuse("clip_sample_range", keys.find("clip_sample_range"), "a positive number");
+  if (!(range > 0))
+    keys.refuse("clip_sample_range", keys.find("clip_sample_range"), "a positive number");
   view.limit = keys.boolean("clip_sample", true) ? Limit::clip(range) : Limit::no_limit();
   return view;
 }
@@ -117,9 +121,11 @@ std::string_view prediction_word(Prediction prediction) {
 
 Json beta_list(const Schedule& schedule) {
   if (schedule.T() > kMostListed) {
-    throw Error("[net] scheduler_config.json: got {} betas that no beta_schedule names, expected at most {}; try "
-                "a linear or cosine schedule",
-                schedule.T(), kMostListed);
+    throw Error(
+        "[net] scheduler_config.json: got {} betas that no beta_schedule names, expected at most "
+        "{}; try "
+        "a linear or cosine schedule",
+        schedule.T(), kMostListed);
   }
   std::vector<Json> betas;
   for (int t = 1; t <= schedule.T(); ++t) betas.push_back(json_real(schedule.beta(t)));

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxValues = 65536;
 
-// Boost's event interface: joins the parts of texts and passes whole events on. `false` with a code stops the parser.
+// Boost's event interface: joins the parts of texts and passes whole events on. `false` with a code
+// stops the parser.
 class Handler {
  public:
   static constexpr std::size_t max_object_size = ~std::size_t{0};
@@ -86,10 +87,18 @@ class Builder final : public JsonSink {
     return {};
   }
   std::string string(std::string text) override {
-    return add({.kind = Json::Kind::string, .truth = false, .text = std::move(text), .keys = {}, .items = {}});
+    return add({.kind = Json::Kind::string,
+                .truth = false,
+                .text = std::move(text),
+                .keys = {},
+                .items = {}});
   }
   std::string number(std::string as_written) override {
-    return add({.kind = Json::Kind::number, .truth = false, .text = std::move(as_written), .keys = {}, .items = {}});
+    return add({.kind = Json::Kind::number,
+                .truth = false,
+                .text = std::move(as_written),
+                .keys = {},
+                .items = {}});
   }
   std::string boolean(bool value) override { return add(json_bool(value)); }
   std::string null() override { return add({}); }
@@ -100,7 +109,8 @@ class Builder final : public JsonSink {
   static const std::string* repeated(const std::vector<std::string>& keys) {
     std::vector<const std::string*> sorted;
     for (const std::string& key : keys) sorted.push_back(&key);
-    std::ranges::sort(sorted, {}, [](const std::string* key) -> const std::string& { return *key; });
+    std::ranges::sort(sorted, {},
+                      [](const std::string* key) -> const std::string& { return *key; });
     const auto twice = std::ranges::adjacent_find(
         sorted, [](const std::string* a, const std::string* b) { return *a == *b; });
     return twice == sorted.end() ? nullptr : *twice;

@@ -1,5 +1,6 @@
-// Strict JSON for files that are not trusted: no comments, no trailing commas, valid UTF-8, bounded depth, no key twice.
-// Numbers are kept as written, so integers are exact and doubles do not depend on a library's rounding.
+// Strict JSON for files that are not trusted: no comments, no trailing commas, valid UTF-8, bounded
+// depth, no key twice. Numbers are kept as written, so integers are exact and doubles do not depend
+// on a library's rounding.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +32,12 @@ struct Json {
   bool operator==(const Json&) const = default;
 };
 
-/// At most `max_depth` nested lists and objects, at most 65,536 values (so memory stays near the size of the file).
-/// Failures name `name`, the byte and the rule.
+/// At most `max_depth` nested lists and objects, at most 65,536 values (so memory stays near the
+/// size of the file). Failures name `name`, the byte and the rule.
 Result<Json> parse_json(std::string_view text, const std::string& name, int max_depth = 32);
 
-/// What a document consists of, in order. Each returns the rule that the event breaks, or "" to go on.
+/// What a document consists of, in order. Each returns the rule that the event breaks, or "" to go
+/// on.
 class JsonSink {
  public:
   virtual ~JsonSink() = default;

@@ -20,7 +20,8 @@ std::string refused(std::string_view text, int max_depth = 32) {
 }
 
 TEST(StrictJson, ReadsEveryKindOfValue) {
-  const Json json = parsed(R"( {"n": null, "t": true, "i": -12, "d": 1.5e-3, "s": "a\u00e9\n", "l": [1, []], "o": {}} )");
+  const Json json = parsed(
+      R"( {"n": null, "t": true, "i": -12, "d": 1.5e-3, "s": "a\u00e9\n", "l": [1, []], "o": {}} )");
   EXPECT_TRUE(json.find("n")->is(Json::Kind::null));
   EXPECT_TRUE(json.find("t")->truth);
   EXPECT_EQ(json.find("i")->integer(), -12);
@@ -35,12 +36,14 @@ TEST(StrictJson, ReadsEveryKindOfValue) {
 TEST(StrictJson, IntegersAreExactAndOnlyIntegers) {
   EXPECT_EQ(parsed("9223372036854775807").integer(), std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(parsed("-9223372036854775808").integer(), std::numeric_limits<std::int64_t>::min());
-  for (const char* text : {"9223372036854775808", "1.0", "1e3", "18446744073709551616", "\"1\"", "true"}) {
+  for (const char* text :
+       {"9223372036854775808", "1.0", "1e3", "18446744073709551616", "\"1\"", "true"}) {
     EXPECT_EQ(parsed(text).integer(), std::nullopt) << text;
   }
 }
 
-// The two hardest cases of decimal conversion that are commonly got wrong, and the ends of the range.
+// The two hardest cases of decimal conversion that are commonly got wrong, and the ends of the
+// range.
 TEST(StrictJson, DoublesAreCorrectlyRounded) {
   EXPECT_EQ(parsed("2.2250738585072011e-308").real(), 0x0.fffffffffffffp-1022);
   EXPECT_EQ(parsed("9007199254740993").real(), 9007199254740992.0);
@@ -51,11 +54,38 @@ TEST(StrictJson, DoublesAreCorrectlyRounded) {
 }
 
 TEST(StrictJson, RefusesWhatTheStandardRefuses) {
-  const char* broken[] = {
-      "",         " ",         "{",          "[1,]",        "{\"a\":1,}",  "{\"a\"}",     "{a:1}",       "'a'",
-      "// c\n1",  "/* */ 1",   "01",         "+1",          ".5",          "1.",          "1e",          "NaN",
-      "Infinity", "-",         "tru",        "\"\\x\"",     "\"\\ud800\"", "\"a",         "[1 2]",       "1 2",
-      "{} x",     "\xef\xbb\xbf{}", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\t\"", "{\"a\":1 \"b\":2}", "]"};
+  const char* broken[] = {"",
+                          " ",
+                          "{",
+                          "[1,]",
+                          "{\"a\":1,}",
+                          "{\"a\"}",
+                          "{a:1}",
+                          "'a'",
+                          "// c\n1",
+                          "/* */ 1",
+                          "01",
+                          "+1",
+                          ".5",
+                          "1.",
+                          "1e",
+                          "NaN",
+                          "Infinity",
+                          "-",
+                          "tru",
+                          "\"\\x\"",
+                          "\"\\ud800\"",
+                          "\"a",
+                          "[1 2]",
+                          "1 2",
+                          "{} x",
+                          "\xef\xbb\xbf{}",
+                          "\"\xff\"",
+                          "\"\xc0\xaf\"",
+                          "\"\xed\xa0\x80\"",
+                          "\"\t\"",
+                          "{\"a\":1 \"b\":2}",
+                          "]"};
   for (const char* text : broken) EXPECT_THAT(refused(text), HasSubstr("a.json: byte ")) << text;
   EXPECT_THAT(refused(std::string_view("{}\0", 3)), HasSubstr("byte 2"));
   EXPECT_THAT(refused(std::string_view("\"\0\"", 3)), HasSubstr("byte "));
@@ -80,7 +110,8 @@ TEST(StrictJson, BoundsDepthAndNumberOfValues) {
 TEST(StrictJson, TruncationAnywhereIsRefused) {
   const std::string text = R"({"a": [1.5, true, null, "x\u00e9"], "b": {"c": -1e-3}})";
   ASSERT_EQ(refused(text), "accepted");
-  for (std::size_t n = 0; n < text.size(); ++n) EXPECT_NE(refused(text.substr(0, n)), "accepted") << n;
+  for (std::size_t n = 0; n < text.size(); ++n)
+    EXPECT_NE(refused(text.substr(0, n)), "accepted") << n;
 }
 
 TEST(StrictJson, DescribesValuesForMessages) {

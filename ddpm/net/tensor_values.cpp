@@ -30,7 +30,8 @@ std::uint16_t to_half(float value) {
     const std::uint32_t rebiased = size - ((127u - 15) << 23);
     half = (rebiased + 0xfff + (rebiased >> 13 & 1)) >> 13;
   } else {
-    half = static_cast<std::uint32_t>(std::rint(std::bit_cast<float>(size) * 0x1p24f));  // below 2^-14
+    half =
+        static_cast<std::uint32_t>(std::rint(std::bit_cast<float>(size) * 0x1p24f));  // below 2^-14
   }
   return static_cast<std::uint16_t>(sign | half);
 }

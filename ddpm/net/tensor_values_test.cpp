@@ -27,9 +27,7 @@ std::vector<std::uint16_t> halves(const std::vector<float>& values) {
   return bits;
 }
 
-float value_of(std::uint16_t half) {
-  return to_floats(raw<std::uint16_t>(DType::f16, {half}))[0];
-}
+float value_of(std::uint16_t half) { return to_floats(raw<std::uint16_t>(DType::f16, {half}))[0]; }
 
 // By the definition of binary16, in double.
 TEST(TensorValues, EveryHalfHasItsValueAndComesBack) {
@@ -50,14 +48,16 @@ TEST(TensorValues, EveryHalfHasItsValueAndComesBack) {
   }
 }
 
-// Half-way between neighbours the even one is taken, a hair beside it the nearer one; past the last, infinity.
+// Half-way between neighbours the even one is taken, a hair beside it the nearer one; past the
+// last, infinity.
 TEST(TensorValues, HalvesRoundToNearestEven) {
   for (std::uint16_t half = 0; half < 0x7c00; ++half) {
     const auto next = static_cast<std::uint16_t>(half + 1);
     const float above = next == 0x7c00 ? 65536.0f : value_of(next);
     const float middle = value_of(half) / 2 + above / 2;  // 12 bits at most: exact
     const std::uint16_t even = half % 2 == 0 ? half : next;
-    const std::vector<float> near = {std::nextafter(middle, 0.0f), middle, std::nextafter(middle, 1e9f), -middle};
+    const std::vector<float> near = {std::nextafter(middle, 0.0f), middle,
+                                     std::nextafter(middle, 1e9f), -middle};
     ASSERT_THAT(halves(near), ElementsAre(half, even, next, 0x8000 | even)) << half;
   }
   EXPECT_THAT(halves({1e30f, -INFINITY, std::nanf("")}), ElementsAre(0x7c00, 0xfc00, 0x7e00));

@@ -89,13 +89,12 @@ void Algorithm1::prepare(std::uint64_t first, int count) {
 }
 
 void Algorithm1::prepare_image(std::uint64_t position, std::size_t image, int i, Scratch& s) {
-  const Draw draw =
-      draw_for(config_.train.seed, position, schedule_.T(), config_.data.flip);
+  const Draw draw = draw_for(config_.train.seed, position, schedule_.T(), config_.data.flip);
   data_.load(image, s.bytes);
   if (draw.flip) mirror(s.bytes, data_.shape());
   bytes_to_floats(s.bytes, s.x0);
-  fill_normal(
-      {.seed = config_.train.seed, .purpose = Purpose::train_noise, .image = position}, s.eps);
+  fill_normal({.seed = config_.train.seed, .purpose = Purpose::train_noise, .image = position},
+              s.eps);
   const std::size_t n = s.x0.size();
   q_sample(schedule_, draw.t, s.x0, s.eps, std::span(x_t_).subspan(i * n, n));
   make_target(schedule_, draw.t, config_.diffusion.prediction, s.x0, s.eps,
@@ -108,13 +107,12 @@ void Algorithm1::prepare_image(std::uint64_t position, std::size_t image, int i,
 double Algorithm1::learn(Learner& learner, std::int64_t step, std::span<const int> slices,
                          int count, double sum) {
   const std::size_t n = data_.shape().size(), images = static_cast<std::size_t>(count);
-  const std::span<const float> out =
-      learner.forward({.x = std::span(x_t_).first(images * n),
-                       .time = std::span(time_).first(images),
-                       .sample = std::span(sample_).first(images),
-                       .slices = slices,
-                       .seed = config_.train.seed,
-                       .step = static_cast<std::uint32_t>(step)});
+  const std::span<const float> out = learner.forward({.x = std::span(x_t_).first(images * n),
+                                                      .time = std::span(time_).first(images),
+                                                      .sample = std::span(sample_).first(images),
+                                                      .slices = slices,
+                                                      .seed = config_.train.seed,
+                                                      .step = static_cast<std::uint32_t>(step)});
   DDPM_CHECK(out.size() == images * n, "{} of {}", out.size(), images * n);
   for (std::size_t i = 0; i < images; ++i) {
     sum += simple_loss(std::span(target_).subspan(i * n, n), out.subspan(i * n, n),

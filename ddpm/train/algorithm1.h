@@ -13,7 +13,8 @@
 
 namespace ddpm {
 
-/// Linear warm-up: learning_rate * min(1, step / warmup). step is 1-based, so the first step already learns.
+/// Linear warm-up: learning_rate * min(1, step / warmup). step is 1-based, so the first step
+/// already learns.
 double learning_rate_at(const TrainConfig& config, std::int64_t step);
 
 /// min(ema, (1 + n) / (10 + n)) after n = step updates, so that young averages forget their start.
@@ -29,8 +30,9 @@ class Algorithm1 {
   Algorithm1(const RunConfig& config, const Dataset& data, const Schedule& schedule,
              ThreadPool& pool);
 
-  /// Leaves the gradient of the batch's mean loss in `learner`. step: 1-based. Returns the mean loss, summed over
-  /// the images in their order. Throws Error (bad_input) for an image that cannot be decoded.
+  /// Leaves the gradient of the batch's mean loss in `learner`. step: 1-based. Returns the mean
+  /// loss, summed over the images in their order. Throws Error (bad_input) for an image that cannot
+  /// be decoded.
   double accumulate(Learner& learner, std::int64_t step);
 
  private:

@@ -51,11 +51,13 @@ TEST(Algorithm1, LossOfAZeroNetworkIsOne) {
   Algorithm1 algorithm(config, data, schedule, pool);
   double sum = 0;
   for (int step = 1; step <= 50; ++step) sum += algorithm.accumulate(learner, step) / 50;
-  // Mean of 50 * 128 * 32 squared normals: standard deviation sqrt(2 / 204800) = 0.0031; five of them.
+  // Mean of 50 * 128 * 32 squared normals: standard deviation sqrt(2 / 204800) = 0.0031; five of
+  // them.
   EXPECT_NEAR(sum, 1, 0.016);
 }
 
-// The derivative of the mean loss: what a learner gathers must be what the loss does when a weight moves.
+// The derivative of the mean loss: what a learner gathers must be what the loss does when a weight
+// moves.
 TEST(Algorithm1, GradientIsTheDifferenceQuotientOfTheLoss) {
   RunConfig config = fake_config();
   config.train.batch = 32;
@@ -73,7 +75,8 @@ TEST(Algorithm1, GradientIsTheDifferenceQuotientOfTheLoss) {
   for (std::size_t i = 0; i < 6; ++i) {
     double gradient = 0;
     loss_at(i, 0.25F, &gradient);
-    // L is quadratic in a weight, so the central difference is exact up to rounding: float outputs (6e-8) over h = 1/8.
+    // L is quadratic in a weight, so the central difference is exact up to rounding: float outputs
+    // (6e-8) over h = 1/8.
     const double quotient = (loss_at(i, 0.375F, nullptr) - loss_at(i, 0.125F, nullptr)) / 0.25;
     EXPECT_NEAR(gradient, quotient, 1e-5) << "weight " << i;
   }

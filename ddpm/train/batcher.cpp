@@ -25,8 +25,8 @@ std::size_t DataOrder::at(std::uint64_t position) {
   return order_[position % order_.size()];
 }
 
-// Starts from the identity, not from the last epoch's order: an epoch must not depend on whether the ones before it were
-// visited.
+// Starts from the identity, not from the last epoch's order: an epoch must not depend on whether
+// the ones before it were visited.
 void DataOrder::shuffle(std::uint32_t epoch) {
   std::iota(order_.begin(), order_.end(), 0U);
   const NoiseKey key{.seed = seed_, .purpose = Purpose::data_order, .step = epoch};

@@ -1,5 +1,5 @@
-// Which image stands where in the order of training, and what is drawn for it. All of it is a function of
-// (seed, position), so threads, micro-batches and restarts cannot change it.
+// Which image stands where in the order of training, and what is drawn for it. All of it is a
+// function of (seed, position), so threads, micro-batches and restarts cannot change it.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace ddpm {
 
-/// An endless walk through the data set: every epoch is a fresh permutation of all images (Fisher-Yates, Philox keyed by
-/// (seed, data_order, epoch)).
+/// An endless walk through the data set: every epoch is a fresh permutation of all images
+/// (Fisher-Yates, Philox keyed by (seed, data_order, epoch)).
 class DataOrder {
  public:
   /// size: images in the data set, 1..2^32 - 1. Throws Error (bad_input) otherwise.
@@ -33,8 +33,8 @@ struct Draw {
 };
 Draw draw_for(std::uint64_t seed, std::uint64_t position, int T, bool flips);
 
-/// The slices of a batch, grouped into micro-batches of at most `micro_batch` images (0 = one slice each). Throws Error
-/// when a slice alone is larger.
+/// The slices of a batch, grouped into micro-batches of at most `micro_batch` images (0 = one slice
+/// each). Throws Error when a slice alone is larger.
 std::vector<std::vector<int>> micro_batches(int batch, int micro_batch);
 
 }  // namespace ddpm

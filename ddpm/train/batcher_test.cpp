@@ -26,8 +26,8 @@ RC_GTEST_PROP(DataOrder, EveryEpochIsAPermutation, ()) {
 
 RC_GTEST_PROP(DataOrder, APositionDoesNotDependOnWhatWasAskedBefore, ()) {
   const auto size = *rc::gen::inRange<std::size_t>(1, 50);
-  const auto positions = *rc::gen::container<std::vector<std::uint64_t>>(
-      rc::gen::inRange<std::uint64_t>(0, 500));
+  const auto positions =
+      *rc::gen::container<std::vector<std::uint64_t>>(rc::gen::inRange<std::uint64_t>(0, 500));
   DataOrder walked(3, size);
   for (const std::uint64_t p : positions) {
     DataOrder fresh(3, size);

@@ -145,8 +145,9 @@ std::optional<VerifiedCheckpoint> CheckpointStore::newest(const Warn& warn) {
     broken.push_back(folder);
   }
   if (all.empty()) return std::nullopt;
-  throw Error(ExitCode::bad_input, "{}; none of the {} checkpoints in {} is whole; try another --out",
-              first_failure, all.size(), folder_.string());
+  throw Error(ExitCode::bad_input,
+              "{}; none of the {} checkpoints in {} is whole; try another --out", first_failure,
+              all.size(), folder_.string());
 }
 
 void CheckpointStore::set_aside(const fs::path& folder, const Warn& warn) {

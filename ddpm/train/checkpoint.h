@@ -1,4 +1,5 @@
-// RUN/checkpoints: folders that are either whole or not there, whatever happens while they are written.
+// RUN/checkpoints: folders that are either whole or not there, whatever happens while they
+// are written.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +12,8 @@
 
 namespace ddpm {
 
-/// A file of a checkpoint; its bytes are made when it is written, so that one tensor file at a time is in memory.
+/// A file of a checkpoint; its bytes are made when it is written, so that one tensor file at a time
+/// is in memory.
 struct CheckpointFile {
   std::string path;  // within the checkpoint
   /// Called once.
@@ -37,17 +39,19 @@ class CheckpointStore {
   /// step-NNNNNNNN folders, newest first; not verified.
   std::vector<std::filesystem::path> list() const;
 
-  /// Writes step-N.tmp-<pid>/, fsyncs its files and folders, verifies what was written, renames it to step-N/, fsyncs
-  /// checkpoints/, points RUN/latest to it, prunes. Until the rename any failure removes the temporary folder and throws
-  /// Error (resources); after it, a failure is only a warning. Never overwrites a checkpoint.
+  /// Writes step-N.tmp-<pid>/, fsyncs its files and folders, verifies what was written, renames it
+  /// to step-N/, fsyncs checkpoints/, points RUN/latest to it, prunes. Until the rename any failure
+  /// removes the temporary folder and throws Error (resources); after it, a failure is only a
+  /// warning. Never overwrites a checkpoint.
   std::filesystem::path save(const CheckpointInfo& info, const std::vector<CheckpointFile>& files,
                              int keep, const Warn& warn);
 
   /// Deletes all but the newest `keep`. The newest must be known to be good.
   void prune(int keep);
 
-  /// The newest checkpoint that verifies. Broken newer ones are set aside (step-N.broken-K) with a warning. None when there is
-  /// no checkpoint; Error (bad_input) when there are some and all are broken, or the newest needs a newer ddpm.
+  /// The newest checkpoint that verifies. Broken newer ones are set aside (step-N.broken-K) with a
+  /// warning. None when there is no checkpoint; Error (bad_input) when there are some and all are
+  /// broken, or the newest needs a newer ddpm.
   std::optional<VerifiedCheckpoint> newest(const Warn& warn);
 
   /// Makes RUN/latest name `folder`, if it does not already.

@@ -12,9 +12,9 @@
 namespace ddpm {
 
 struct DataConfig {
-  std::string path;           // DATA of design: open_dataset's forms
-  std::string eval;           // held-out images; "" = none
-  bool flip = false;          // mirror half of the images, left to right
+  std::string path;   // DATA of design: open_dataset's forms
+  std::string eval;   // held-out images; "" = none
+  bool flip = false;  // mirror half of the images, left to right
 
   bool operator==(const DataConfig&) const = default;
 };
@@ -36,8 +36,8 @@ struct TrainConfig {
   double ema = 0.9999;         // decay; warm-up min(ema, (1 + n) / (10 + n))
   double clip = 1;             // global gradient norm; 0 = off
   std::int64_t save_every = 1000, sample_every = 1000, eval_every = 1000;
-  int keep = 2;          // checkpoints kept
-  int sample_count = 64; // images in a sample grid
+  int keep = 2;           // checkpoints kept
+  int sample_count = 64;  // images in a sample grid
   std::string sample_plan = "ddim:50";
   int eval_count = 512;  // held-out images in the loss at fixed t and noise
   std::uint64_t seed = 0;
@@ -54,8 +54,9 @@ struct RunConfig {
   bool operator==(const RunConfig&) const = default;
 };
 
-/// Parses and checks TOML text; `overrides` are `a.b=value` from --set, applied after the file and reported as such. Every mistake
-/// is found in one pass: the Error (usage) lists each as `file:line:column: key: got, expected; nearest key`.
+/// Parses and checks TOML text; `overrides` are `a.b=value` from --set, applied after the file and
+/// reported as such. Every mistake is found in one pass: the Error (usage) lists each as
+/// `file:line:column: key: got, expected; nearest key`.
 RunConfig parse_config(const std::string& text, const std::string& file,
                        const std::vector<std::string>& overrides = {});
 RunConfig read_config(const std::filesystem::path& file,

@@ -54,10 +54,11 @@ class PairCheck {
   void channels() {
     if (!fine({"net.in_channels", "net.out_channels"})) return;
     if (net_.in_channels == net_.out_channels) return;
-    mistakes_.add("net.out_channels",
-                  fmt::format("got {}, expected in_channels = {}: the output is read as an image of "
-                              "the input's shape; try leaving it out",
-                              net_.out_channels, net_.in_channels));
+    mistakes_.add(
+        "net.out_channels",
+        fmt::format("got {}, expected in_channels = {}: the output is read as an image of "
+                    "the input's shape; try leaving it out",
+                    net_.out_channels, net_.in_channels));
   }
 
   void size(const char* key, int value) {
@@ -65,8 +66,8 @@ class PairCheck {
     const int unit = 1 << (levels(net_) - 1);
     if (value % unit == 0) return;
     const int below = value / unit * unit;
-    const std::string nearest = below ? fmt::format("{} or {}", below, below + unit)
-                                      : fmt::format("{}", below + unit);
+    const std::string nearest =
+        below ? fmt::format("{} or {}", below, below + unit) : fmt::format("{}", below + unit);
     mistakes_.add(key, fmt::format("got {}, expected a multiple of {}, since {} levels halve it {} "
                                    "times; try {}",
                                    value, unit, levels(net_), levels(net_) - 1, nearest));
@@ -87,10 +88,11 @@ class PairCheck {
     if (!fine({"net.block_out_channels", "net.freq_shift"})) return;
     const int first = net_.block_out_channels.front();
     if (first % 2 != 0) {
-      mistakes_.add("net.block_out_channels",
-                    fmt::format("got {} first, expected an even number: the time embedding is pairs "
-                                "of sines and cosines",
-                                first));
+      mistakes_.add(
+          "net.block_out_channels",
+          fmt::format("got {} first, expected an even number: the time embedding is pairs "
+                      "of sines and cosines",
+                      first));
     } else if (first / 2 <= net_.freq_shift) {
       mistakes_.add("net.block_out_channels",
                     fmt::format("got {} first, expected above {} with freq_shift = {}", first,
@@ -105,9 +107,9 @@ class PairCheck {
     for (int height : keys_.attention_resolutions) {
       const auto level = std::find(known.begin(), known.end(), height);
       if (level == known.end()) {
-        mistakes_.add("net.attention_resolutions",
-                      fmt::format("got {}, expected heights of levels: {}", height,
-                                  fmt::join(known, ", ")));
+        mistakes_.add(
+            "net.attention_resolutions",
+            fmt::format("got {}, expected heights of levels: {}", height, fmt::join(known, ", ")));
       } else {
         net_.attention[level - known.begin()] = true;
       }
@@ -155,7 +157,8 @@ class PairCheck {
     }
   }
 
-  // The net's own rules; whatever the checks above leave out is found here, without a place of its own.
+  // The net's own rules; whatever the checks above leave out is found here, without a place of its
+  // own.
   void whole_net() {
     try {
       check_unet(net_);
@@ -187,8 +190,8 @@ void Mistakes::add(const std::string& key, const std::string& message) {
 
 void Mistakes::add_at(const Place& place, const std::string& key, const std::string& message) {
   keys_.insert(key);
-  found_.push_back({place.line, place.column,
-                    fmt::format("[config] {}: {}: {}", place.text, key, message)});
+  found_.push_back(
+      {place.line, place.column, fmt::format("[config] {}: {}: {}", place.text, key, message)});
 }
 
 void Mistakes::throw_if_any() const {

@@ -10,7 +10,8 @@
 
 namespace ddpm::config {
 
-/// Where a key stands: `file:line:column`, or the --set that gave it. Ordered as a reader meets them.
+/// Where a key stands: `file:line:column`, or the --set that gave it. Ordered as a reader meets
+/// them.
 struct Place {
   int line = 0, column = 0;
   std::string text;
@@ -46,8 +47,8 @@ class Mistakes {
   std::vector<Mistake> found_;
 };
 
-/// Fills UNetConfig::attention from the heights, and reports every pair of values that can't go together. Rules about a key that
-/// is already known to be wrong are left out.
+/// Fills UNetConfig::attention from the heights, and reports every pair of values that can't go
+/// together. Rules about a key that is already known to be wrong are left out.
 void check_pairs(Keys& keys, Mistakes& mistakes);
 
 /// The heights of the levels with attention: the inverse of what check_pairs does.

@@ -1,4 +1,5 @@
-// Every key of CONFIG.toml, once. The reader and the writer both walk this list, so they can't disagree.
+// Every key of CONFIG.toml, once. The reader and the writer both walk this list, so they can't
+// disagree.
 #pragma once
 
 #include <limits>
@@ -24,10 +25,12 @@ struct Reals {  // `open`: the end itself is out
   bool low_open = false, high_open = false;
 };
 
-/// Calls visit(table, key, value, range) for every key, in the order of the file. Strings and flags have no range.
+/// Calls visit(table, key, value, range) for every key, in the order of the file. Strings and flags
+/// have no range.
 template <class Visitor>
 void visit_keys(Keys& keys, Visitor&& visit) {
-  constexpr std::int64_t kMaxSteps = std::numeric_limits<std::uint32_t>::max();  // Philox counts steps in 32 bits
+  constexpr std::int64_t kMaxSteps =
+      std::numeric_limits<std::uint32_t>::max();  // Philox counts steps in 32 bits
   auto& [data, net, diffusion, train] = keys.run;
   visit("data", "path", data.path);
   visit("data", "eval", data.eval);

@@ -51,7 +51,8 @@ std::string listed(const std::vector<std::string>& names) {
   return out;
 }
 
-// What to say after "unknown key": the nearest name in its table, the table it belongs to, or all there is.
+// What to say after "unknown key": the nearest name in its table, the table it belongs to, or all
+// there is.
 std::string key_advice(const std::string& table, const std::string& key) {
   const Names& names = known_names();
   const std::string near = nearest(key, names.keys.at(table));
@@ -104,7 +105,8 @@ class Sources {
       const std::string table(key.str());
       if (!contains(known_names().tables, table)) {
         const char* what = node.is_table() ? "unknown table" : "unknown key";
-        mistakes_.add_at(place(key.source()), table, fmt::format("{}; {}", what, table_advice(table)));
+        mistakes_.add_at(place(key.source()), table,
+                         fmt::format("{}; {}", what, table_advice(table)));
       } else if (!node.is_table()) {
         mistakes_.add_at(place(node.source()), table,
                          fmt::format("got {}, expected a table; try [{}]", kind_of(node), table));
@@ -124,7 +126,8 @@ class Sources {
       mistakes_.add_at(here, "--set", "expected TABLE.KEY=VALUE; try --set train.steps=1000");
       return;
     }
-    const std::string table = override.substr(0, dot), key = override.substr(dot + 1, equals - dot - 1);
+    const std::string table = override.substr(0, dot),
+                      key = override.substr(dot + 1, equals - dot - 1);
     if (!contains(known_names().tables, table)) {
       mistakes_.add_at(here, table, "unknown table; " + table_advice(table));
     } else if (!contains(known_names().keys.at(table), key)) {
@@ -173,7 +176,8 @@ class Sources {
   }
 
   Place place(const toml::source_region& region) const {
-    const int line = static_cast<int>(region.begin.line), column = static_cast<int>(region.begin.column);
+    const int line = static_cast<int>(region.begin.line),
+              column = static_cast<int>(region.begin.column);
     return {line, column, fmt::format("{}:{}:{}", file_, line, column)};
   }
 
@@ -255,7 +259,8 @@ class Reader {
     const toml::array* array = source.node->as_array();
     const bool levels = path_ == "net.block_out_channels";  // the other list may be empty
     if (!array || array->size() > kMaxLevels || (levels && array->empty())) {
-      return expected(*source.node, fmt::format("a list of {}..{} whole numbers", levels ? 1 : 0, kMaxLevels));
+      return expected(*source.node,
+                      fmt::format("a list of {}..{} whole numbers", levels ? 1 : 0, kMaxLevels));
     }
     std::vector<int> list;
     for (const toml::node& node : *array) {
@@ -306,7 +311,8 @@ toml::table parse_toml(const std::string& text, const std::string& file) {
   }
 }
 
-// Defaults that hang on other keys: attention at 16 x 16 as in the paper, where a level has that size.
+// Defaults that hang on other keys: attention at 16 x 16 as in the paper, where a level has that
+// size.
 void fill_defaults(Keys& keys, const Reader& reader) {
   UNetConfig& net = keys.run.net;
   if (!reader.seen("net.out_channels")) net.out_channels = net.in_channels;
@@ -334,7 +340,8 @@ RunConfig parse_config(const std::string& text, const std::string& file,
   return keys.run;
 }
 
-RunConfig read_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+RunConfig read_config(const std::filesystem::path& file,
+                      const std::vector<std::string>& overrides) {
   return parse_config(value_or_throw(read_file(file, kMaxConfigBytes)), file.string(), overrides);
 }
 

@@ -49,10 +49,11 @@ TEST(Config, AttentionIsGivenByHeights) {
 }
 
 TEST(Config, OverridesComeAfterTheFile) {
-  const RunConfig config = parse_config(
-      kData + "[train]\nsteps = 5\n", "c.toml",
-      {"train.steps=7", "train.steps=9", "data.path=a folder/b", "data.eval=\"quoted\"",
-       "net.block_out_channels=[32, 64]", "data.flip=true", "train.ema=0.5", "diffusion.prediction=v"});
+  const RunConfig config =
+      parse_config(kData + "[train]\nsteps = 5\n", "c.toml",
+                   {"train.steps=7", "train.steps=9", "data.path=a folder/b",
+                    "data.eval=\"quoted\"", "net.block_out_channels=[32, 64]", "data.flip=true",
+                    "train.ema=0.5", "diffusion.prediction=v"});
   EXPECT_EQ(config.train.steps, 9);
   EXPECT_EQ(config.data.path, "a folder/b");
   EXPECT_EQ(config.data.eval, "quoted");
@@ -88,74 +89,147 @@ INSTANTIATE_TEST_SUITE_P(
         {"syntax", "[data]\npath = \n", {"[config] c.toml:2:8: not TOML: "}},
         {"not_utf8", "[data]\npath = \"\xFF\"\n", {"c.toml:2:8: not TOML: "}},
         {"duplicate_key", kData + "path = \"b\"\n", {"c.toml:3:8: not TOML: "}},
-        {"unknown_key", kData + "[train]\nstps = 5\n", {"c.toml:4:1: train.stps: unknown key; try steps"}},
-        {"swapped_letters", kData + "[net]\nwidht = 5\n", {"c.toml:4:1: net.widht: unknown key; try width"}},
-        {"other_table", kData + "steps = 5\n", {"c.toml:3:1: data.steps: unknown key; it belongs in [train]"}},
-        {"far_key", kData + "[diffusion]\nguidance = 5\n",
+        {"unknown_key",
+         kData + "[train]\nstps = 5\n",
+         {"c.toml:4:1: train.stps: unknown key; try steps"}},
+        {"swapped_letters",
+         kData + "[net]\nwidht = 5\n",
+         {"c.toml:4:1: net.widht: unknown key; try width"}},
+        {"other_table",
+         kData + "steps = 5\n",
+         {"c.toml:3:1: data.steps: unknown key; it belongs in [train]"}},
+        {"far_key",
+         kData + "[diffusion]\nguidance = 5\n",
          {"diffusion.guidance: unknown key; known keys: schedule, prediction, variance"}},
-        {"no_table", "batch = 5\n" + kData, {"c.toml:1:1: batch: unknown key; it belongs in [train]"}},
+        {"no_table",
+         "batch = 5\n" + kData,
+         {"c.toml:1:1: batch: unknown key; it belongs in [train]"}},
         {"unknown_table", kData + "[trian]\nsteps = 5\n", {"trian: unknown table; try [train]"}},
-        {"far_table", kData + "[optimizer]\n", {"unknown table; known tables: data, net, diffusion, train"}},
-        {"value_for_table", "data = 5\n", {"c.toml:1:8: data: got integer, expected a table; try [data]"}},
-        {"text_for_number", kData + "[train]\nsteps = \"5\"\n",
+        {"far_table",
+         kData + "[optimizer]\n",
+         {"unknown table; known tables: data, net, diffusion, train"}},
+        {"value_for_table",
+         "data = 5\n",
+         {"c.toml:1:8: data: got integer, expected a table; try [data]"}},
+        {"text_for_number",
+         kData + "[train]\nsteps = \"5\"\n",
          {"c.toml:4:9: train.steps: got '5', expected a whole number in 1..4294967295"}},
-        {"real_for_integer", kData + "[train]\nbatch = 5.5\n", {"c.toml:4:9: train.batch: got 5.5, expected a whole"}},
-        {"number_for_text", "[data]\npath = 5\n", {"c.toml:2:8: data.path: got 5, expected text in quotes"}},
-        {"number_for_flag", kData + "flip = 1\n", {"c.toml:3:8: data.flip: got 1, expected true or false"}},
-        {"flag_for_real", kData + "[train]\nema = true\n", {"train.ema: got true, expected a number in [0, 1)"}},
-        {"number_for_list", kData + "[net]\nblock_out_channels = 32\n",
+        {"real_for_integer",
+         kData + "[train]\nbatch = 5.5\n",
+         {"c.toml:4:9: train.batch: got 5.5, expected a whole"}},
+        {"number_for_text",
+         "[data]\npath = 5\n",
+         {"c.toml:2:8: data.path: got 5, expected text in quotes"}},
+        {"number_for_flag",
+         kData + "flip = 1\n",
+         {"c.toml:3:8: data.flip: got 1, expected true or false"}},
+        {"flag_for_real",
+         kData + "[train]\nema = true\n",
+         {"train.ema: got true, expected a number in [0, 1)"}},
+        {"number_for_list",
+         kData + "[net]\nblock_out_channels = 32\n",
          {"c.toml:4:22: net.block_out_channels: got 32, expected a list of 1..8 whole numbers"}},
-        {"empty_list", kData + "[net]\nblock_out_channels = []\n", {"expected a list of 1..8 whole numbers"}},
-        {"long_list", kData + "[net]\nblock_out_channels = [32, 32, 32, 32, 32, 32, 32, 32, 32]\n", {"expected a list of 1..8"}},
-        {"text_in_list", kData + "[net]\nblock_out_channels = [32, \"64\"]\n",
+        {"empty_list",
+         kData + "[net]\nblock_out_channels = []\n",
+         {"expected a list of 1..8 whole numbers"}},
+        {"long_list",
+         kData + "[net]\nblock_out_channels = [32, 32, 32, 32, 32, 32, 32, 32, 32]\n",
+         {"expected a list of 1..8"}},
+        {"text_in_list",
+         kData + "[net]\nblock_out_channels = [32, \"64\"]\n",
          {"got '64', expected a whole number in 2..8192"}},
-        {"table_for_number", kData + "[train.steps]\nx = 1\n", {"train.steps: got a table, expected a whole"}},
-        {"zero_batch", kData + "[train]\nbatch = 0\n", {"train.batch: got 0, expected a whole number in 1..65536"}},
+        {"table_for_number",
+         kData + "[train.steps]\nx = 1\n",
+         {"train.steps: got a table, expected a whole"}},
+        {"zero_batch",
+         kData + "[train]\nbatch = 0\n",
+         {"train.batch: got 0, expected a whole number in 1..65536"}},
         {"negative_steps", kData + "[train]\nsteps = -1\n", {"train.steps: got -1"}},
-        {"huge_integer", kData + "[train]\nwarmup = 9223372036854775807\n", {"train.warmup: got 9223372036854775807"}},
-        {"negative_seed", kData + "[train]\nseed = -1\n", {"train.seed: got -1, expected a whole number in 0.."}},
-        {"zero_rate", kData + "[train]\nlearning_rate = 0.0\n", {"got 0.0, expected a number in (0, 1]"}},
+        {"huge_integer",
+         kData + "[train]\nwarmup = 9223372036854775807\n",
+         {"train.warmup: got 9223372036854775807"}},
+        {"negative_seed",
+         kData + "[train]\nseed = -1\n",
+         {"train.seed: got -1, expected a whole number in 0.."}},
+        {"zero_rate",
+         kData + "[train]\nlearning_rate = 0.0\n",
+         {"got 0.0, expected a number in (0, 1]"}},
         {"nan", kData + "[train]\nlearning_rate = nan\n", {"got nan, expected a number in (0, 1]"}},
         {"infinite", kData + "[train]\nclip = inf\n", {"got inf, expected a number in [0, 1"}},
         {"ema_of_one", kData + "[train]\nema = 1\n", {"got 1, expected a number in [0, 1)"}},
-        {"full_dropout", kData + "[net]\ndropout = 1.0\n", {"net.dropout: got 1.0, expected a number in [0, 1)"}},
-        {"five_channels", kData + "[net]\nin_channels = 5\n", {"net.in_channels: got 5, expected a whole number in 1..4"}},
-        {"padding", kData + "[net]\ndownsample_padding = 2\n", {"net.downsample_padding: got 2, expected a whole number in 0..1"}},
-        {"wrong_name", kData + "[diffusion]\nprediction = \"epsi\"\n",
-         {"c.toml:4:14: diffusion.prediction: got \"epsi\", expected one of eps, x0, v, mu, score; try \"eps\""}},
-        {"unsupported_name", kData + "[diffusion]\nvariance = \"learned\"\n",
+        {"full_dropout",
+         kData + "[net]\ndropout = 1.0\n",
+         {"net.dropout: got 1.0, expected a number in [0, 1)"}},
+        {"five_channels",
+         kData + "[net]\nin_channels = 5\n",
+         {"net.in_channels: got 5, expected a whole number in 1..4"}},
+        {"padding",
+         kData + "[net]\ndownsample_padding = 2\n",
+         {"net.downsample_padding: got 2, expected a whole number in 0..1"}},
+        {"wrong_name",
+         kData + "[diffusion]\nprediction = \"epsi\"\n",
+         {"c.toml:4:14: diffusion.prediction: got \"epsi\", expected one of eps, x0, v, mu, score; "
+          "try \"eps\""}},
+        {"unsupported_name",
+         kData + "[diffusion]\nvariance = \"learned\"\n",
          {"got \"learned\", expected one of fixed_small, fixed_large"}},
-        {"bad_schedule", kData + "[diffusion]\nschedule = \"linaer:1000\"\n", {"c.toml:4:12: diffusion.schedule: "}},
-        {"bad_plan", kData + "[train]\nsample_plan = \"ddmi:50\"\n", {"c.toml:4:15: train.sample_plan: "}},
-        {"plan_beyond_schedule", kData + "[diffusion]\nschedule = \"linear:10\"\n",
+        {"bad_schedule",
+         kData + "[diffusion]\nschedule = \"linaer:1000\"\n",
+         {"c.toml:4:12: diffusion.schedule: "}},
+        {"bad_plan",
+         kData + "[train]\nsample_plan = \"ddmi:50\"\n",
+         {"c.toml:4:15: train.sample_plan: "}},
+        {"plan_beyond_schedule",
+         kData + "[diffusion]\nschedule = \"linear:10\"\n",
          {"c.toml: train.sample_plan: "}},
-        {"odd_height", kData + "[net]\nheight = 30\nattention_resolutions = []\n",
-         {"c.toml:4:10: net.height: got 30, expected a multiple of 8, since 4 levels halve it 3 times; try 24 or 32"}},
-        {"tiny_width", kData + "[net]\nwidth = 3\n", {"c.toml:4:9: net.width: got 3, expected a multiple of 8, since 4 levels halve it 3 times; try 8"}},
-        {"groups", kData + "[net]\nblock_out_channels = [32, 48]\n",
-         {"c.toml:4:22: net.block_out_channels: got 48, expected multiples of norm_num_groups = 32"}},
-        {"odd_first", kData + "[net]\nblock_out_channels = [3]\nnorm_num_groups = 1\n",
+        {"odd_height",
+         kData + "[net]\nheight = 30\nattention_resolutions = []\n",
+         {"c.toml:4:10: net.height: got 30, expected a multiple of 8, since 4 levels halve it 3 "
+          "times; try 24 or 32"}},
+        {"tiny_width",
+         kData + "[net]\nwidth = 3\n",
+         {"c.toml:4:9: net.width: got 3, expected a multiple of 8, since 4 levels halve it 3 "
+          "times; try 8"}},
+        {"groups",
+         kData + "[net]\nblock_out_channels = [32, 48]\n",
+         {"c.toml:4:22: net.block_out_channels: got 48, expected multiples of norm_num_groups = "
+          "32"}},
+        {"odd_first",
+         kData + "[net]\nblock_out_channels = [3]\nnorm_num_groups = 1\n",
          {"net.block_out_channels: got 3 first, expected an even number"}},
-        {"one_pair", kData + "[net]\nblock_out_channels = [2]\nnorm_num_groups = 1\n",
+        {"one_pair",
+         kData + "[net]\nblock_out_channels = [2]\nnorm_num_groups = 1\n",
          {"got 2 first, expected above 2 with freq_shift = 1"}},
-        {"attention_height", kData + "[net]\nattention_resolutions = [14]\n",
-         {"c.toml:4:25: net.attention_resolutions: got 14, expected heights of levels: 32, 16, 8, 4"}},
-        {"head_dim", kData + "[net]\nattention_head_dim = 96\n",
+        {"attention_height",
+         kData + "[net]\nattention_resolutions = [14]\n",
+         {"c.toml:4:25: net.attention_resolutions: got 14, expected heights of levels: 32, 16, 8, "
+          "4"}},
+        {"head_dim",
+         kData + "[net]\nattention_head_dim = 96\n",
          {"net.attention_head_dim: got 96, expected a divisor of the 256 channels of level 2",
           "net.attention_head_dim: got 96, expected a divisor of the 256 channels of level 4"}},
-        {"out_channels", kData + "[net]\nout_channels = 1\n", {"net.out_channels: got 1, expected in_channels = 3"}},
-        {"micro_batch", kData + "[train]\nbatch = 64\nmicro_batch = 20\n",
-         {"c.toml:5:15: train.micro_batch: got 20, expected whole slices of the batch of 64: 16, 32, 48, 64"}},
+        {"out_channels",
+         kData + "[net]\nout_channels = 1\n",
+         {"net.out_channels: got 1, expected in_channels = 3"}},
+        {"micro_batch",
+         kData + "[train]\nbatch = 64\nmicro_batch = 20\n",
+         {"c.toml:5:15: train.micro_batch: got 20, expected whole slices of the batch of 64: 16, "
+          "32, 48, 64"}},
         {"empty_path", "[data]\npath = \"\"\n", {"c.toml:2:8: data.path: missing"}},
-        {"all_at_once", "[data]\npaht = \"x\"\n[net]\nheight = 30\nwidth = \"w\"\n[train]\nsteps = 0\nbatch = 3.5\n",
-         {"c.toml:1:1: data.path: missing", "c.toml:2:1: data.paht: unknown key; try path", "c.toml:4:10: net.height: got 30",
-          "c.toml:5:9: net.width: got 'w'", "c.toml:7:9: train.steps: got 0", "c.toml:8:9: train.batch: got 3.5"}},
+        {"all_at_once",
+         "[data]\npaht = \"x\"\n[net]\nheight = 30\nwidth = \"w\"\n[train]\nsteps = 0\nbatch = "
+         "3.5\n",
+         {"c.toml:1:1: data.path: missing", "c.toml:2:1: data.paht: unknown key; try path",
+          "c.toml:4:10: net.height: got 30", "c.toml:5:9: net.width: got 'w'",
+          "c.toml:7:9: train.steps: got 0", "c.toml:8:9: train.batch: got 3.5"}},
     }),
     [](const auto& bad) { return bad.param.name; });
 
 TEST(Config, MistakesAreInTheOrderOfTheFile) {
-  const std::string found = mistakes_in("[train]\nsteps = 0\nbatch = 0\n[data]\npath = \"x\"\nflip = 3\n", {"train.keep=0"});
-  const std::vector<std::size_t> at = {found.find("train.steps"), found.find("train.batch"), found.find("data.flip"),
+  const std::string found = mistakes_in(
+      "[train]\nsteps = 0\nbatch = 0\n[data]\npath = \"x\"\nflip = 3\n", {"train.keep=0"});
+  const std::vector<std::size_t> at = {found.find("train.steps"), found.find("train.batch"),
+                                       found.find("data.flip"),
                                        found.find("--set train.keep=0: train.keep: got 0")};
   for (std::size_t place : at) EXPECT_NE(place, std::string::npos) << found;
   EXPECT_TRUE(std::is_sorted(at.begin(), at.end())) << found;
@@ -163,14 +237,17 @@ TEST(Config, MistakesAreInTheOrderOfTheFile) {
 
 TEST(Config, MistakesInOverridesNameThem) {
   const auto found = [](const std::string& set) { return mistakes_in(kData, {set}); };
-  EXPECT_THAT(found("train.steps"), HasSubstr("--set train.steps: --set: expected TABLE.KEY=VALUE"));
+  EXPECT_THAT(found("train.steps"),
+              HasSubstr("--set train.steps: --set: expected TABLE.KEY=VALUE"));
   EXPECT_THAT(found("steps=5"), HasSubstr("expected TABLE.KEY=VALUE"));
   EXPECT_THAT(found("trian.steps=5"), HasSubstr("trian: unknown table; try [train]"));
   EXPECT_THAT(found("train.stesp=5"), HasSubstr("train.stesp: unknown key; try steps"));
-  EXPECT_THAT(found("train.steps=many"), HasSubstr("--set train.steps=many: train.steps: got 'many'"));
+  EXPECT_THAT(found("train.steps=many"),
+              HasSubstr("--set train.steps=many: train.steps: got 'many'"));
   EXPECT_THAT(found("train.steps="), HasSubstr("train.steps: got"));
   EXPECT_THAT(found("data.path=\xFF"), HasSubstr("expected UTF-8"));
-  EXPECT_THAT(found("net.height=30"), HasSubstr("--set net.height=30: net.height: got 30, expected a multiple of 8"));
+  EXPECT_THAT(found("net.height=30"),
+              HasSubstr("--set net.height=30: net.height: got 30, expected a multiple of 8"));
 }
 
 TEST(Config, ReadingNamesTheFile) {
@@ -195,7 +272,8 @@ TEST(Config, ShippedConfigsAreValid) {
 // Any double with the given range, bit patterns included that need all 17 digits.
 double real_in(double low, double high) {
   const double value = std::bit_cast<double>(*rc::gen::arbitrary<std::uint64_t>());
-  return value > low && value < high ? value : low + (high - low) * *rc::gen::inRange(1, 1000) / 1001;
+  return value > low && value < high ? value
+                                     : low + (high - low) * *rc::gen::inRange(1, 1000) / 1001;
 }
 
 RunConfig any_config() {

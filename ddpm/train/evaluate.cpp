@@ -38,10 +38,9 @@ class HeldOut {
   void prepare(int i, int k, Buffers& b) {
     data_.load(order_.at(static_cast<std::uint64_t>(i)), bytes_);
     bytes_to_floats(bytes_, x0_);
-    fill_normal({.seed = kSeed,
-                 .purpose = Purpose::eval_noise,
-                 .image = static_cast<std::uint64_t>(i)},
-                eps_);
+    fill_normal(
+        {.seed = kSeed, .purpose = Purpose::eval_noise, .image = static_cast<std::uint64_t>(i)},
+        eps_);
     const int t = evaluation_time(i, count_, schedule_.T());
     q_sample(schedule_, t, x0_, eps_, std::span(b.x_t).subspan(k * n_, n_));
     make_target(schedule_, t, prediction_, x0_, eps_, std::span(b.target).subspan(k * n_, n_));
@@ -67,9 +66,8 @@ class HeldOut {
 }  // namespace
 
 int evaluation_time(int i, int count, int T) {
-  const double u = uniform({.seed = kSeed,
-                            .purpose = Purpose::eval_time,
-                            .image = static_cast<std::uint64_t>(i)});
+  const double u = uniform(
+      {.seed = kSeed, .purpose = Purpose::eval_time, .image = static_cast<std::uint64_t>(i)});
   return std::min(T, 1 + static_cast<int>((i + u) * T / count));
 }
 

@@ -1,4 +1,5 @@
-// The loss on held-out images at fixed t and noise: one number that falls as a run learns, comparable between runs.
+// The loss on held-out images at fixed t and noise: one number that falls as a run learns,
+// comparable between runs.
 #pragma once
 
 #include <functional>
@@ -13,9 +14,9 @@ namespace ddpm {
 /// Asked between batches and sampler rows; true = give up.
 using StopRequest = std::function<bool()>;
 
-/// Mean L_simple of `count` held-out images (or all, if fewer). Image i of a fixed shuffle gets the i-th of `count` equal parts
-/// of 1..T, its place within the part and its noise by Philox with seed 0: the same for every run and every step. Returns
-/// none when stopped.
+/// Mean L_simple of `count` held-out images (or all, if fewer). Image i of a fixed shuffle gets the
+/// i-th of `count` equal parts of 1..T, its place within the part and its noise by Philox with seed
+/// 0: the same for every run and every step. Returns none when stopped.
 std::optional<double> held_out_loss(const Dataset& data, int count, const Schedule& schedule,
                                     Prediction prediction, Denoiser& denoiser,
                                     const StopRequest& stop = {});

@@ -1,5 +1,6 @@
-// For tests: a learner small enough to reason about, and a data set for it. The "network" is linear in every pixel:
-// out = gain_c x + bias_c + drift_c t / T, with dropout of whole images, so gradients are exact and a step costs microseconds.
+// For tests: a learner small enough to reason about, and a data set for it. The "network" is linear
+// in every pixel: out = gain_c x + bias_c + drift_c t / T, with dropout of whole images, so
+// gradients are exact and a step costs microseconds.
 #pragma once
 
 #include <cmath>
@@ -23,8 +24,8 @@ inline std::vector<ParamSpec> fake_specs(int channels) {
 }
 
 /// out of one image. keep: what x is multiplied with.
-inline void fake_forward(const Params& p, Shape shape, std::span<const float> x, double time, double keep,
-                         std::span<float> out) {
+inline void fake_forward(const Params& p, Shape shape, std::span<const float> x, double time,
+                         double keep, std::span<float> out) {
   const auto gain = p.tensor("gain.weight"), bias = p.tensor("gain.bias");
   const auto drift = p.tensor("drift.weight");
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -65,9 +66,9 @@ class FakeLearner : public Learner {
         v_(params_),
         gradient_(params_.all().size()) {}
 
-  std::int64_t nan_at_step = 0;                 // forward() of this step puts out a NaN
-  std::int64_t infinite_gradient_at_step = 0;   // backward() of this step overflows
-  std::vector<std::uint64_t> samples_of_step;   // that forward() saw since the last update
+  std::int64_t nan_at_step = 0;                // forward() of this step puts out a NaN
+  std::int64_t infinite_gradient_at_step = 0;  // backward() of this step overflows
+  std::vector<std::uint64_t> samples_of_step;  // that forward() saw since the last update
   int forwards_of_step = 0;
 
   std::span<const float> forward(const Batch& b) override {

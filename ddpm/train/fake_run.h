@@ -20,8 +20,8 @@
 namespace ddpm {
 
 /// A run syncs dozens of files; in memory, where there is such a place, that takes no time.
-inline const bool kTemporaryInMemory = ::access("/dev/shm", W_OK) == 0 &&
-                                       ::setenv("TMPDIR", "/dev/shm", /*overwrite=*/0) == 0;
+inline const bool kTemporaryInMemory =
+    ::access("/dev/shm", W_OK) == 0 && ::setenv("TMPDIR", "/dev/shm", /*overwrite=*/0) == 0;
 
 inline RunConfig fake_config() {
   RunConfig c;

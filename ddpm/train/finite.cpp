@@ -24,11 +24,10 @@ std::string first_not_finite(const Params& params) {
 }
 
 std::string first_bad_tensor(Learner& learner, bool with_gradients) {
-  const std::pair<const char*, const Params*> stored[] = {
-      {"weight", &learner.params()},
-      {"first moment of", &learner.moment1()},
-      {"second moment of", &learner.moment2()},
-      {"average of", &learner.ema()}};
+  const std::pair<const char*, const Params*> stored[] = {{"weight", &learner.params()},
+                                                          {"first moment of", &learner.moment1()},
+                                                          {"second moment of", &learner.moment2()},
+                                                          {"average of", &learner.ema()}};
   for (const auto& [what, params] : stored) {
     if (const std::string name = first_not_finite(*params); !name.empty()) {
       return std::string(what) + " " + name;

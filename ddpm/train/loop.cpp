@@ -16,7 +16,8 @@
 namespace ddpm {
 namespace {
 
-constexpr int kDenoiserBatch = 16;  // images at a time in evaluation and sampling; values do not depend on it
+constexpr int kDenoiserBatch =
+    16;  // images at a time in evaluation and sampling; values do not depend on it
 
 /// Seconds a step, smoothed over about the last twenty.
 class Pace {
@@ -42,20 +43,19 @@ class TrainingRun {
         parts_(parts),
         observer_(observer),
         saver_(config, folder, parts, observer),
-        plan_(parse_plan(train_.sample_plan, parts.schedule,
-                         {.prediction = config.diffusion.prediction,
-                          .variance = config.diffusion.variance})),
+        plan_(parse_plan(
+            train_.sample_plan, parts.schedule,
+            {.prediction = config.diffusion.prediction, .variance = config.diffusion.variance})),
         algorithm_(config, parts.data, parts.schedule, parts.pool),
         metrics_(folder.metrics_file(), folder.start_step()),
         step_(folder.start_step()) {}
 
-  // Reports of a step come after its checkpoint, so that a signal during a long sampling loses nothing; a resumed run makes up
-  // for those of its first step that are missing.
+  // Reports of a step come after its checkpoint, so that a signal during a long sampling loses
+  // nothing; a resumed run makes up for those of its first step that are missing.
   TrainOutcome run() {
     saver_.check_space();
     if (folder_.start()) restore(parts_.learner, folder_.start()->folder);
-    observer_.on_start(step_ + 1,
-                       static_cast<std::int64_t>(parts_.learner.params().all().size()));
+    observer_.on_start(step_ + 1, static_cast<std::int64_t>(parts_.learner.params().all().size()));
     bool evaluated = metrics_.evaluated();
     std::error_code unknown;
     bool drawn = std::filesystem::exists(folder_.sample_file(step_), unknown);
@@ -113,11 +113,12 @@ class TrainingRun {
 
   [[noreturn]] void fail_numeric(std::int64_t step, double loss, double norm) {
     const std::string bad = first_bad_tensor(parts_.learner, true);
-    throw Error(ExitCode::numeric,
-                "[train] step {}: got loss {} and gradient norm {}, expected finite numbers; first bad "
-                "tensor: {}; {}; try a lower train.learning_rate",
-                step, loss, norm, bad.empty() ? "none, but the network's output" : bad,
-                saver_.newest_in_words());
+    throw Error(
+        ExitCode::numeric,
+        "[train] step {}: got loss {} and gradient norm {}, expected finite numbers; first bad "
+        "tensor: {}; {}; try a lower train.learning_rate",
+        step, loss, norm, bad.empty() ? "none, but the network's output" : bad,
+        saver_.newest_in_words());
   }
 
   void log_step(double loss, double norm, double learning_rate, double seconds) {

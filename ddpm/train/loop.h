@@ -1,4 +1,5 @@
-// The loop behind train(), with its parts given: tests put in a small learner that is not a network.
+// The loop behind train(), with its parts given: tests put in a small learner that is not a
+// network.
 #pragma once
 
 #include <functional>

@@ -50,7 +50,8 @@ bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// Too small for any tensor file from step 15 to 25: the save of step 20 fails, that of 30 succeeds.
+// Too small for any tensor file from step 15 to 25: the save of step 20 fails, that of 30
+// succeeds.
 TEST(FullDisk, AFailedSaveWarnsKeepsTheOldCheckpointAndIsTriedAgain) {
   const TempFolder folder;
   FakeRun run(folder / "run");
@@ -98,6 +99,19 @@ TEST(FullDisk, TheThirdFailureInARowEndsTheRunWithTheLastCheckpointIntact) {
   EXPECT_EQ(again.observer.first_step, 6);
 }
 
+TEST(FullDisk, OnlyFailuresInARowCount) {
+  const TempFolder folder;
+  FakeRun run(folder / "run");
+  run.config.train.save_every = 2;
+  SmallFiles files;
+  run.observer.after_step = [&](std::int64_t step) {
+    if (step == 1 || step == 7) files.limit(200);  // 2 and 4 fail, 8 and 10 fail
+    if (step == 5 || step == 11) files.lift();
+  };
+  EXPECT_EQ(run.train().step, 30);
+  EXPECT_EQ(run.observer.checkpoints.front(), 6);
+}
+
 TEST(FullDisk, ALastSaveThatFailsIsAnError) {
   const TempFolder folder;
   FakeRun run(folder / "run");
@@ -111,7 +125,8 @@ TEST(FullDisk, ALastSaveThatFailsIsAnError) {
   EXPECT_TRUE(verify_checkpoint(folder / "run/checkpoints/step-00000020"));
 }
 
-// A real full disk: a small tmpfs, which takes root. Too small from the start: refused before the first step.
+// A real full disk: a small tmpfs, which takes root. Too small from the start: refused before the
+// first step.
 TEST(FullDisk, TooLittleSpaceIsRefusedBeforeTheFirstStep) {
   const TempFolder folder;
   if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m") != 0) {

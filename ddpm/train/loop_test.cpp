@@ -70,13 +70,15 @@ TEST(TrainWith, TwoRunsLeaveTheSameFiles) {
   EXPECT_EQ(snapshot(folder / "run"), uninterrupted());
 }
 
-// The signal comes during step k; whatever k is, the resumed run ends with the files of an uninterrupted one.
+// The signal comes during step k; whatever k is, the resumed run ends with the files of
+// an uninterrupted one.
 TEST(TrainWith, StoppedByASignalAnywhereAndResumedLeavesTheSameFiles) {
   const auto expected = uninterrupted(1);
   for (std::int64_t k = 1; k <= 30; ++k) {
     const TempFolder folder;
     FakeRun run(folder / "run");
-    run.config.train.keep = 1;  // the extra checkpoint of step k is not one of the uninterrupted run's
+    run.config.train.keep =
+        1;  // the extra checkpoint of step k is not one of the uninterrupted run's
     run.observer.after_step = [&](std::int64_t step) {
       if (step == k) run.signal = SIGTERM;
     };
@@ -102,6 +104,7 @@ TEST(TrainWith, ResumedFromAnOlderCheckpointLeavesTheSameFiles) {
     if (step == 25) throw std::runtime_error("killed");
   };
   EXPECT_THROW(run.train(), std::runtime_error);
+  std::ofstream(folder / "run/samples/step-00000024.png") << "of a step that is trained again";
   FakeRun again(folder / "run");
   again.train();
   EXPECT_EQ(again.observer.first_step, 21);

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-
 #include "ddpm/base/file.h"
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/strict_json.h"
@@ -143,7 +142,8 @@ Result<Manifest> verify_checkpoint(const std::filesystem::path& folder) {
   if (!bytes) return tl::unexpected(bytes.error());
   auto manifest = parse_manifest(*bytes, path.string());
   if (!manifest) return manifest;
-  // Equality with what we would write leaves no byte of the manifest unchecked, white space included.
+  // Equality with what we would write leaves no byte of the manifest unchecked, white space
+  // included.
   if (encode_manifest(*manifest) != *bytes) {
     return fail(FailureCode::corrupt, "[train] {}: not as ddpm writes it", path.string());
   }

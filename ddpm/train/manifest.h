@@ -1,5 +1,5 @@
-// What a checkpoint folder must contain, byte for byte. Written last, so that a folder without a matching manifest is
-// known to be broken.
+// What a checkpoint folder must contain, byte for byte. Written last, so that a folder without a
+// matching manifest is known to be broken.
 #pragma once
 
 #include <cstdint>
@@ -45,11 +45,12 @@ struct Manifest {
 std::string encode_manifest(const Manifest& manifest);
 std::string encode_info(const CheckpointInfo& info);
 
-/// Failures: corrupt; unsupported for a format newer than ours, naming the version that wrote it.
+/// Failures: corrupt; unsupported for a format newer than ours, naming the version that wrote it
+///
 Result<Manifest> parse_manifest(std::string_view bytes, const std::string& name);
 
-/// Reads and hashes every file of a checkpoint. The manifest must agree with train_state/state.json, so that a flipped
-/// bit anywhere in the folder is noticed.
+/// Reads and hashes every file of a checkpoint. The manifest must agree with
+/// train_state/state.json, so that a flipped bit anywhere in the folder is noticed.
 Result<Manifest> verify_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace ddpm

@@ -33,11 +33,13 @@ TEST(Manifest, OfANewerFormatIsUnsupportedAndNamesTheVersion) {
 }
 
 TEST(Manifest, RefusesWhatIsNotOne) {
-  for (const char* text : {"", "{}", "[]", R"({"format":1,"step":-1})",
-                           R"({"format":1,"step":1,"version":"v","numerics":1,"config":"c"})",
-                           R"({"format":1,"step":1,"version":"v","numerics":1,"config":"c","files":{"../x":{"bytes":1,"sha256":""}}})",
-                           R"({"format":1,"step":1,"version":"v","numerics":1,"config":"c","files":{"/x":{"bytes":1,"sha256":""}}})",
-                           R"({"format":1,"step":1,"version":"v","numerics":1,"config":"c","files":{"x":{"bytes":"1","sha256":""}}})"}) {
+  for (
+      const char* text :
+      {"", "{}", "[]", R"({"format":1,"step":-1})",
+       R"({"format":1,"step":1,"version":"v","numerics":1,"config":"c"})",
+       R"({"format":1,"step":1,"version":"v","numerics":1,"config":"c","files":{"../x":{"bytes":1,"sha256":""}}})",
+       R"({"format":1,"step":1,"version":"v","numerics":1,"config":"c","files":{"/x":{"bytes":1,"sha256":""}}})",
+       R"({"format":1,"step":1,"version":"v","numerics":1,"config":"c","files":{"x":{"bytes":"1","sha256":""}}})"}) {
     EXPECT_FALSE(parse_manifest(text, "m")) << text;
   }
 }

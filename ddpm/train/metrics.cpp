@@ -14,7 +14,8 @@
 namespace ddpm {
 namespace {
 
-// Only our own lines are understood: they start with the step and end with the brace. Others are torn and are cut.
+// Only our own lines are understood: they start with the step and end with the brace. Others are
+// torn and are cut.
 std::optional<std::int64_t> step_of(std::string_view line) {
   constexpr std::string_view kStart = R"({"step":)";
   if (!line.starts_with(kStart) || !line.ends_with('}')) return std::nullopt;

@@ -18,11 +18,12 @@ struct StepMetrics {
 std::string to_json(const StepMetrics& metrics);
 std::string eval_json(std::int64_t step, double loss);
 
-/// The file, open for appending. A disk that is full does not stop a run: lines wait in memory until they can be written.
+/// The file, open for appending. A disk that is full does not stop a run: lines wait in memory
+/// until they can be written.
 class MetricsLog {
  public:
-  /// Keeps the lines of steps up to `last_step` and cuts the rest, so that a resumed run's file reads as if it had never
-  /// stopped. Throws Error (resources).
+  /// Keeps the lines of steps up to `last_step` and cuts the rest, so that a resumed run's file
+  /// reads as if it had never stopped. Throws Error (resources).
   MetricsLog(std::filesystem::path path, std::int64_t last_step);
   ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;

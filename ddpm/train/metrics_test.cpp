@@ -33,7 +33,8 @@ TEST(Metrics, LinesAreJsonWhoseNumbersReadBackExactly) {
 TEST(MetricsLog, CutsLinesAfterTheResumedStepAndTornOnes) {
   const TempFolder folder;
   const std::string kept = line(1) + "\n" + line(2) + "\n" + eval_json(2, 0.5) + "\n";
-  const auto path = folder.write("m.jsonl", kept + line(3) + "\n" + "{\"step\":1,\"lo\n" + "{\"step\":2");
+  const auto path =
+      folder.write("m.jsonl", kept + line(3) + "\n" + "{\"step\":1,\"lo\n" + "{\"step\":2");
   MetricsLog log(path, 2);
   EXPECT_EQ(slurp(path), kept);
   EXPECT_TRUE(log.evaluated());
@@ -43,12 +44,14 @@ TEST(MetricsLog, CutsLinesAfterTheResumedStepAndTornOnes) {
 
 TEST(MetricsLog, KnowsWhetherTheLastStepWasEvaluated) {
   const TempFolder folder;
-  const auto path = folder.write("m.jsonl", line(1) + "\n" + eval_json(1, 0.5) + "\n" + line(2) + "\n");
+  const auto path =
+      folder.write("m.jsonl", line(1) + "\n" + eval_json(1, 0.5) + "\n" + line(2) + "\n");
   EXPECT_FALSE(MetricsLog(path, 2).evaluated());
   EXPECT_TRUE(MetricsLog(path, 1).evaluated());
 }
 
-// A full disk, as RLIMIT_FSIZE: half a line fits, none is kept; when there is room again all lines are there, in order.
+// A full disk, as RLIMIT_FSIZE: half a line fits, none is kept; when there is room again all lines
+// are there, in order.
 TEST(MetricsLog, LinesWaitWhileTheDiskIsFull) {
   const TempFolder folder;
   const auto path = folder / "m.jsonl";

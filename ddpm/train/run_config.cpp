@@ -14,8 +14,8 @@ namespace {
 const std::set<std::string> kFree = {"train.steps", "train.save_every", "train.sample_every",
                                      "train.keep", "train.micro_batch"};
 
-// Calls f(line, "table.key", value) for each line that config_text() writes; other lines have no key. Strings are escaped
-// there, so a line is a line.
+// Calls f(line, "table.key", value) for each line that config_text() writes; other lines have no
+// key. Strings are escaped there, so a line is a line.
 void for_lines(std::string_view text,
                const std::function<void(std::string_view, const std::string&, std::string)>& f) {
   std::string table;
@@ -63,8 +63,8 @@ std::vector<std::string> config_differences(const std::string& then, const std::
   std::vector<std::string> differences;
   for (const std::string& key : keys) {
     if (old_values[key] != new_values[key]) {
-      differences.push_back(fmt::format("{}: {} then, {} now", key, shown(old_values[key]),
-                                        shown(new_values[key])));
+      differences.push_back(
+          fmt::format("{}: {} then, {} now", key, shown(old_values[key]), shown(new_values[key])));
     }
   }
   return differences;

@@ -31,8 +31,13 @@ RunFolder::RunFolder(fs::path run, const std::string& resume, const RunConfig& c
       checkpoints_(run_),
       config_(result_config(config)) {
   checkpoints_.remove_leftovers();
-  choose_start(resume, config.train.keep, warn);
+  choose_start(resume, warn);
   check_config();
+  // What a process killed just after its rename did not come to.
+  if (start_ && resume == "auto") {
+    checkpoints_.point_latest(start_->folder);
+    checkpoints_.prune(config.train.keep);
+  }
   remove_later_samples();
   std::error_code unknown;
   // With no checkpoint nothing was made by an older config.toml yet.
@@ -41,24 +46,23 @@ RunFolder::RunFolder(fs::path run, const std::string& resume, const RunConfig& c
   }
 }
 
-void RunFolder::choose_start(const std::string& resume, int keep, const Warn& warn) {
+void RunFolder::choose_start(const std::string& resume, const Warn& warn) {
   if (resume == "none") {
     if (const auto all = checkpoints_.list(); !all.empty()) {
-      throw Error("[train] start: {} has checkpoints (newest {}); try --resume auto or another --out",
-                  run_.string(), all.front().filename().string());
+      throw Error(
+          "[train] start: {} has checkpoints (newest {}); try --resume auto or another --out",
+          run_.string(), all.front().filename().string());
     }
   } else if (resume == "auto") {
     start_ = checkpoints_.newest(warn);
-    if (!start_) return;
-    checkpoints_.point_latest(start_->folder);
-    checkpoints_.prune(keep);  // a process killed between its rename and its pruning
   } else {
     start_ = open_named(resume);
   }
   if (start_ && start_->manifest.info.numerics != kNumerics) {
-    warn(fmt::format("[train] resume: {} was made with numerics {}, this is {}: the run goes on, "
-                     "but not bit for bit",
-                     start_->folder.string(), start_->manifest.info.numerics, kNumerics));
+    warn(
+        fmt::format("[train] resume: {} was made with numerics {}, this is {}: the run goes on, "
+                    "but not bit for bit",
+                    start_->folder.string(), start_->manifest.info.numerics, kNumerics));
   }
 }
 
@@ -66,9 +70,10 @@ VerifiedCheckpoint RunFolder::open_named(const fs::path& folder) const {
   auto manifest = value_or_throw(verify_checkpoint(folder));
   const auto all = checkpoints_.list();
   if (!all.empty() && step_of_name(all.front().filename().string()) > manifest.info.step) {
-    throw Error("[train] resume: {} has later checkpoints (newest {}), which are never overwritten; "
-                "try another --out",
-                run_.string(), all.front().filename().string());
+    throw Error(
+        "[train] resume: {} has later checkpoints (newest {}), which are never overwritten; "
+        "try another --out",
+        run_.string(), all.front().filename().string());
   }
   return {folder, std::move(manifest)};
 }
@@ -78,12 +83,14 @@ void RunFolder::check_config() const {
   const auto then = read_file(start_->folder / kConfigFile);
   const auto differences = config_differences(value_or_throw(Result<std::string>(then)), config_);
   if (differences.empty()) return;
-  throw Error("[train] resume: {} was made with another config: {}; try the run's own config.toml or "
-              "another --out",
-              start_->folder.string(), fmt::join(differences, "; "));
+  throw Error(
+      "[train] resume: {} was made with another config: {}; try the run's own config.toml or "
+      "another --out",
+      start_->folder.string(), fmt::join(differences, "; "));
 }
 
-// Grids of steps that will be trained again: with metrics.jsonl cut too, the folder looks as if the run had never stopped.
+// Grids of steps that will be trained again: with metrics.jsonl cut too, the folder looks as if the
+// run had never stopped.
 void RunFolder::remove_later_samples() const {
   std::vector<fs::path> later;
   std::error_code missing;
@@ -99,10 +106,7 @@ fs::path RunFolder::sample_file(std::int64_t step) const {
 }
 
 CheckpointInfo RunFolder::info(std::int64_t step) const {
-  return {.step = step,
-          .version = kVersion,
-          .numerics = kNumerics,
-          .config = sha256_hex(config_)};
+  return {.step = step, .version = kVersion, .numerics = kNumerics, .config = sha256_hex(config_)};
 }
 
 }  // namespace ddpm

@@ -13,10 +13,11 @@ namespace ddpm {
 
 class RunFolder {
  public:
-  /// Creates and locks `run`, removes what dead processes left, finds the checkpoint that `resume` means (see
-  /// TrainOptions) and checks that it was made with this config, and writes config.toml when the run is new. Throws Error:
-  /// usage (in use, other config, `none` with checkpoints, later checkpoints than the one named), bad_input (broken
-  /// checkpoint), resources (disk).
+  /// Creates and locks `run`, removes what dead processes left, finds the checkpoint that
+  /// `resume` means (see TrainOptions) and checks that it was made with this config, and writes
+  /// config.toml when the run is new. Throws Error: usage (in use, other config, `none` with
+  /// checkpoints, later checkpoints than the one named), bad_input (broken checkpoint), resources
+  /// (disk).
   RunFolder(std::filesystem::path run, const std::string& resume, const RunConfig& config,
             const Warn& warn);
 
@@ -35,7 +36,7 @@ class RunFolder {
   CheckpointInfo info(std::int64_t step) const;
 
  private:
-  void choose_start(const std::string& resume, int keep, const Warn& warn);
+  void choose_start(const std::string& resume, const Warn& warn);
   VerifiedCheckpoint open_named(const std::filesystem::path& folder) const;
   void check_config() const;
   void remove_later_samples() const;

@@ -9,8 +9,8 @@
 
 namespace ddpm {
 
-/// Images 0..count - 1 of `seed`, drawn by `plan`, in a grid about as wide as it is high. The same images as `ddpm sample` draws
-/// for that seed. Returns none when stopped.
+/// Images 0..count - 1 of `seed`, drawn by `plan`, in a grid about as wide as it is high. The same
+/// images as `ddpm sample` draws for that seed. Returns none when stopped.
 std::optional<Image> sample_grid(const Plan& plan, Denoiser& denoiser, int count,
                                  std::uint64_t seed, const StopRequest& stop = {});
 

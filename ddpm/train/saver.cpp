@@ -25,16 +25,18 @@ Saver::Saver(const RunConfig& config, RunFolder& folder, const TrainParts& parts
 
 void Saver::check_space() const {
   const std::uint64_t one = checkpoint_bytes(parts_.learner.params().all().size());
-  // Old checkpoints make room for new ones only after these are whole: one more than is kept must fit, two at first.
+  // Old checkpoints make room for new ones only after these are whole: one more than is kept must
+  // fit, two at first.
   const std::uint64_t more = folder_.checkpoints().list().empty() ? 2 : 1;
   const std::uint64_t needed = more * one + kLogBytes;
   std::error_code unknown;
   const auto space = std::filesystem::space(folder_.path(), unknown);
   if (!unknown && space.available < needed) {
-    throw Error(ExitCode::resources,
-                "[train] start: got {} free bytes in {}, expected {} for checkpoints and logs; try to "
-                "free some or another --out",
-                space.available, folder_.path().string(), needed);
+    throw Error(
+        ExitCode::resources,
+        "[train] start: got {} free bytes in {}, expected {} for checkpoints and logs; try to "
+        "free some or another --out",
+        space.available, folder_.path().string(), needed);
   }
 }
 
@@ -63,8 +65,9 @@ void Saver::write(std::int64_t step) {
   const CheckpointInfo info = folder_.info(step);
   const auto files = checkpoint_files(parts_.learner, parts_.model_files(parts_.learner.ema()),
                                       info, folder_.config());
-  newest_ = folder_.checkpoints().save(
-      info, files, config_.train.keep, [this](const std::string& text) { observer_.on_warning(text); });
+  newest_ =
+      folder_.checkpoints().save(info, files, config_.train.keep,
+                                 [this](const std::string& text) { observer_.on_warning(text); });
   saved_step_ = step;
 }
 

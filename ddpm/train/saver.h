@@ -1,4 +1,5 @@
-// Saving checkpoints in a running training: what is checked before, and what happens when the disk does not cooperate.
+// Saving checkpoints in a running training: what is checked before, and what happens when the disk
+// does not cooperate.
 #pragma once
 
 #include <filesystem>
@@ -15,9 +16,10 @@ class Saver {
   /// Throws Error (resources) unless the disk has room for two checkpoints and the logs.
   void check_space() const;
 
-  /// Saves the learner as of `step` unless that step is saved already, then deletes old checkpoints. A failure keeps what is
-  /// there, warns and returns false; the third in a row, or any when `must`, throws Error (resources). Throws
-  /// Error (numeric) rather than save a NaN.
+  /// Saves the learner as of `step` unless that step is saved already, then deletes old
+  /// checkpoints. A failure keeps what is there, warns and returns false; the third in a row, or
+  /// any when `must`, throws Error (resources). Throws Error (numeric) rather than save a NaN
+  ///
   bool save(std::int64_t step, bool must);
 
   /// The newest good checkpoint; "" = none yet.

@@ -1,5 +1,6 @@
-// For tests: a forked child whose system calls are counted, so that it can be killed after the n-th of them, or the n-th can
-// be made to fail. Linux; failing calls only on x86-64, where the registers are known here.
+// For tests: a forked child whose system calls are counted, so that it can be killed after the n-th
+// of them, or the n-th can be made to fail. Linux; failing calls only on x86-64, where the
+// registers are known here.
 #pragma once
 
 #include <sys/ptrace.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <functional>
+#include <string>
 #if defined(__x86_64__)
 #include <sys/user.h>
 #endif
@@ -74,6 +76,23 @@ inline ChildEnd kill_after_call(int n, const std::function<int()>& body) {
 }
 
 #if defined(__x86_64__)
+/// The fsyncs ('f') and renames ('r') of the child, in order; "" where tracing isn't allowed.
+inline std::string syncs_and_renames(const std::function<int()>& body) {
+  std::string calls;
+  const pid_t child = traced::start(body);
+  if (child < 0) return calls;
+  bool inside = false;
+  for (int status = 0; traced::next_stop(child, status) && !WIFEXITED(status);) {
+    if (!traced::is_call_stop(status)) continue;
+    inside = !inside;
+    user_regs_struct regs{};
+    ::ptrace(PTRACE_GETREGS, child, nullptr, &regs);
+    if (inside && regs.orig_rax == SYS_fsync) calls += 'f';
+    if (inside && regs.orig_rax == SYS_rename) calls += 'r';
+  }
+  return calls;
+}
+
 /// The child's n-th write, fsync, rename or mkdir is not carried out and returns `error`.
 inline ChildEnd fail_call(int n, int error, const std::function<int()>& body) {
   ChildEnd end;
@@ -91,8 +110,9 @@ inline ChildEnd fail_call(int n, int error, const std::function<int()>& body) {
     ::ptrace(PTRACE_GETREGS, child, nullptr, &regs);
     const auto call = static_cast<long>(regs.orig_rax);
     if (inside) {
-      failing = (call == SYS_write || call == SYS_fsync || call == SYS_rename || call == SYS_mkdir) &&
-                ++end.calls == n;
+      failing =
+          (call == SYS_write || call == SYS_fsync || call == SYS_rename || call == SYS_mkdir) &&
+          ++end.calls == n;
       if (failing) regs.orig_rax = static_cast<unsigned long long>(-1);  // no such call
     } else if (failing) {
       regs.rax = static_cast<unsigned long long>(-error);

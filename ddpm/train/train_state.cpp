@@ -30,10 +30,11 @@ void read_params(const std::filesystem::path& path, Params& params) {
     const auto found = file.tensors.find(spec.name);
     if (found == file.tensors.end() || found->second.shape != shape_of(spec) ||
         found->second.dtype != DType::f32) {
-      throw Error(ExitCode::bad_input,
-                  "[train] resume: {}: got no float32 tensor {} of {} values; is it a checkpoint of "
-                  "another network?",
-                  path.string(), spec.name, spec.size());
+      throw Error(
+          ExitCode::bad_input,
+          "[train] resume: {}: got no float32 tensor {} of {} values; is it a checkpoint of "
+          "another network?",
+          path.string(), spec.name, spec.size());
     }
     std::ranges::copy(to_floats(found->second), params.tensor(spec.name).begin());
   }

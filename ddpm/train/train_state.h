@@ -1,5 +1,6 @@
-// A learner's numbers as files of a checkpoint and back. The average (EMA) is the model folder's own weight file;
-// train_state/ holds the raw weights and Adam's moments. Everything else in a run follows from (seed, step).
+// A learner's numbers as files of a checkpoint and back. The average (EMA) is the model folder's
+// own weight file; train_state/ holds the raw weights and Adam's moments. Everything else in a run
+// follows from (seed, step).
 #pragma once
 
 #include <filesystem>
@@ -17,14 +18,14 @@ inline constexpr const char* kWeightFile = "unet/diffusion_pytorch_model.safeten
 /// The keys of the config that decide the result (run_config.h).
 inline constexpr const char* kConfigFile = "train_state/config.toml";
 
-/// The files of a checkpoint of `learner`. model: model_files() of its average. The learner must outlive the result.
+/// The files of a checkpoint of `learner`. model: model_files() of its average. The learner must
+/// outlive the result.
 std::vector<CheckpointFile> checkpoint_files(Learner& learner,
                                              std::map<std::string, std::string> model,
-                                             const CheckpointInfo& info,
-                                             const std::string& config);
+                                             const CheckpointInfo& info, const std::string& config);
 
-/// Writes a verified checkpoint's weights, average and moments into the learner. Throws Error (bad_input) that names
-/// tensors that are missing, unknown or of another shape.
+/// Writes a verified checkpoint's weights, average and moments into the learner. Throws Error
+/// (bad_input) that names tensors that are missing, unknown or of another shape.
 void restore(Learner& learner, const std::filesystem::path& checkpoint);
 
 /// About the bytes of one checkpoint of so many parameters.

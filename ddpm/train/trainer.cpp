@@ -12,23 +12,25 @@ namespace ddpm {
 namespace {
 
 std::unique_ptr<Dataset> open_data(const std::string& path, const UNetConfig& net) {
-  auto data = open_dataset(
-      path, {.width = net.width, .height = net.height, .channels = net.in_channels});
+  auto data =
+      open_dataset(path, {.width = net.width, .height = net.height, .channels = net.in_channels});
   const Shape expected{net.in_channels, net.height, net.width}, got = data->shape();
   if (got != expected) {
-    throw Error(ExitCode::bad_input,
-                "[train] {}: got images of {} x {} x {}, expected {} x {} x {} (channels x height x "
-                "width) from [net]",
-                data->description(), got.c, got.h, got.w, expected.c, expected.h, expected.w);
+    throw Error(
+        ExitCode::bad_input,
+        "[train] {}: got images of {} x {} x {}, expected {} x {} x {} (channels x height x "
+        "width) from [net]",
+        data->description(), got.c, got.h, got.w, expected.c, expected.h, expected.w);
   }
   return data;
 }
 
 void check_size(const Dataset& data, int batch) {
   if (data.size() >= static_cast<std::size_t>(batch)) return;
-  throw Error(ExitCode::bad_input,
-              "[train] {}: got {} images, expected at least train.batch = {}; try --set train.batch={}",
-              data.description(), data.size(), batch, data.size());
+  throw Error(
+      ExitCode::bad_input,
+      "[train] {}: got {} images, expected at least train.batch = {}; try --set train.batch={}",
+      data.description(), data.size(), batch, data.size());
 }
 
 Model new_model(const RunConfig& config, const Schedule& schedule) {
@@ -61,24 +63,26 @@ TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainOb
   std::unique_ptr<Dataset> held_out;
   if (!config.data.eval.empty()) held_out = open_data(config.data.eval, config.net);
   Model model = new_model(config, schedule);
+  parse_plan(config.train.sample_plan, schedule, model.view);
   ThreadPool pool(options.threads > 0 ? options.threads : ThreadPool::default_threads());
 
   RunFolder folder(options.run, options.resume, config,
                    [&](const std::string& text) { observer.on_warning(text); });
   const auto learner = new_learner(model, config.train, pool);
-  const TrainParts parts{
-      .data = *data,
-      .held_out = held_out.get(),
-      .schedule = schedule,
-      .learner = *learner,
-      .pool = pool,
-      .denoiser = [&](const Params& weights,
-                      int max_batch) { return cpu::make_denoiser(model.graph, weights, max_batch, pool); },
-      .model_files =
-          [&](const Params& average) {
-            model.params = average;
-            return model_files(model);
-          }};
+  const TrainParts parts{.data = *data,
+                         .held_out = held_out.get(),
+                         .schedule = schedule,
+                         .learner = *learner,
+                         .pool = pool,
+                         .denoiser =
+                             [&](const Params& weights, int max_batch) {
+                               return cpu::make_denoiser(model.graph, weights, max_batch, pool);
+                             },
+                         .model_files =
+                             [&](const Params& average) {
+                               model.params = average;
+                               return model_files(model);
+                             }};
   return train_with(config, options, folder, parts, observer);
 }
 

@@ -28,27 +28,31 @@ class TrainObserver {
   virtual void on_start(std::int64_t /*first_step*/, std::int64_t /*parameters*/) {}
   virtual void on_step(const StepReport&) {}
   virtual void on_eval(std::int64_t /*step*/, double /*loss*/) {}
-  virtual void on_samples(std::int64_t /*step*/, const std::filesystem::path&, const Image& /*grid*/) {}
+  virtual void on_samples(std::int64_t /*step*/, const std::filesystem::path&,
+                          const Image& /*grid*/) {}
   virtual void on_checkpoint(std::int64_t /*step*/, const std::filesystem::path&) {}
   virtual void on_warning(const std::string&) {}
 };
 
 struct TrainOptions {
-  std::filesystem::path run;          // the run folder
-  std::string resume = "auto";        // auto: RUN/latest when there is one | none: refuse a run folder with checkpoints | a checkpoint's path
-  int threads = 0;                    // 0 = all
-  std::atomic<int>* signal = nullptr; // set by a signal handler; SIGUSR1 = save and go on, others = finish the step, save, return
+  std::filesystem::path run;    // the run folder
+  std::string resume = "auto";  // auto: RUN/latest when there is one | none: refuse a run folder
+                                // with checkpoints | a checkpoint's path
+  int threads = 0;              // 0 = all
+  std::atomic<int>* signal = nullptr;  // set by a signal handler; SIGUSR1 = save and go on, others
+                                       // = finish the step, save, return
 };
 
 struct TrainOutcome {
-  std::int64_t step = 0;                // steps done
-  int signal = 0;                       // that ended it; 0 = reached config.train.steps
-  std::filesystem::path checkpoint;     // the newest
+  std::int64_t step = 0;             // steps done
+  int signal = 0;                    // that ended it; 0 = reached config.train.steps
+  std::filesystem::path checkpoint;  // the newest
 };
 
-/// Trains in `options.run`: config.toml, metrics.jsonl, samples/, checkpoints/step-NNNNNNNN/, latest. One process a folder.
-/// Throws Error: usage (folder in use, other config), bad_input (data), resources (saving failed), numeric (NaN or Inf: names step,
-/// loss, gradient norm, first bad tensor and the last good checkpoint).
+/// Trains in `options.run`: config.toml, metrics.jsonl, samples/, checkpoints/step-NNNNNNNN/,
+/// latest. One process a folder. Throws Error: usage (folder in use, other config),
+/// bad_input (data), resources (saving failed), numeric (NaN or Inf: names step, loss, gradient
+/// norm, first bad tensor and the last good checkpoint).
 TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainObserver& observer);
 
 }  // namespace ddpm

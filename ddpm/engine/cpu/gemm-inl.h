@@ -22,6 +22,7 @@ constexpr int kBlock = kWidth == 16 ? 8 : kWidth == 8 ? 6 : 4;
 // The rows of a block of pixels at one tap.
 template <int R>
 HWY_INLINE void find_rows(const PanelProduct& a, int first, int tap, const float* HWY_RESTRICT rows[R]) {
+#pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
     const int p = first + r;
     const int image = p / a.pixels;
@@ -35,10 +36,12 @@ template <int W>
 HWY_INLINE void store_columns(const PanelProduct& a, const V (&acc)[W], float* y) {
   const V alpha = all(a.alpha);
   if (a.columns == W * kWidth) {
+#pragma GCC unroll 16
     for (int v = 0; v < W; ++v) store(hn::Mul(acc[v], alpha), y + v * kWidth);
     return;
   }
   HWY_ALIGN float row[W * kWidth];
+#pragma GCC unroll 16
   for (int v = 0; v < W; ++v) store(hn::Mul(acc[v], alpha), row + v * kWidth);
   std::memcpy(y, row, sizeof(float) * a.columns);
 }
@@ -46,8 +49,10 @@ HWY_INLINE void store_columns(const PanelProduct& a, const V (&acc)[W], float* y
 template <int R, int W>
 HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
   V acc[R][W];
+#pragma GCC unroll 16
   for (int v = 0; v < W; ++v) {
     const V start = a.bias ? load(a.bias + v * kWidth) : hn::Zero(D());
+#pragma GCC unroll 16
     for (int r = 0; r < R; ++r) acc[r][v] = start;
   }
   const float* HWY_RESTRICT w = a.w;
@@ -56,16 +61,22 @@ HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
     find_rows<R>(a, first, tap, rows);
     for (int c = 0; c < a.channels; ++c) {
       V weights[W];
+#pragma GCC unroll 16
       for (int v = 0; v < W; ++v) weights[v] = load(w + v * kWidth);
       w += W * kWidth;
+#pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const V x = all(rows[r][c]);
+#pragma GCC unroll 16
         for (int v = 0; v < W; ++v) acc[r][v] = fma(x, weights[v], acc[r][v]);
       }
     }
   }
   const int rows = std::min(R, a.end - first);
-  for (int r = 0; r < rows; ++r) store_columns<W>(a, acc[r], a.y + (first + r) * a.y_stride);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {  // a constant bound: a variable one would force the accumulators into memory
+    if (r < rows) store_columns<W>(a, acc[r], a.y + (first + r) * a.y_stride);
+  }
 }
 
 template <int W>
@@ -87,7 +98,9 @@ constexpr int kOuterBlock = kWidth == 8 ? 4 : kOuterRows;
 template <int R, int W>
 HWY_NOINLINE void outer_block(const OuterProduct& a, int first_row) {
   V acc[R][W];
+#pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
     for (int v = 0; v < W; ++v) acc[r][v] = load(a.dw + (first_row + r) * a.dw_stride + v * kWidth);
   }
   for (int image = 0; image < a.images; ++image) {
@@ -98,14 +111,19 @@ HWY_NOINLINE void outer_block(const OuterProduct& a, int first_row) {
       if (offset < 0) continue;  // fma(0, b, acc) is acc
       const float* HWY_RESTRICT row = x + offset;
       V columns[W];
+#pragma GCC unroll 16
       for (int v = 0; v < W; ++v) columns[v] = load(b + v * kWidth);
+#pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const V value = all(row[r]);
+#pragma GCC unroll 16
         for (int v = 0; v < W; ++v) acc[r][v] = fma(value, columns[v], acc[r][v]);
       }
     }
   }
+#pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
     for (int v = 0; v < W; ++v) store(acc[r][v], a.dw + (first_row + r) * a.dw_stride + v * kWidth);
   }
 }

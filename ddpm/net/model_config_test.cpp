@@ -1,0 +1,229 @@
+// unet/config.json: defaults, refusals, and what is written.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "ddpm/net/json_writer.h"
+#include "ddpm/net/model_parts.h"
+
+namespace ddpm {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Json parsed(const std::string& text) { return value_or_throw(parse_json(text, "test")); }
+
+struct Read {
+  UNetConfig config;
+  Warnings warnings;
+};
+
+Read read(const Json& json, const Extras& extras = {}) {
+  Read result;
+  result.config = read_unet_config(json, "config.json", extras, result.warnings);
+  return result;
+}
+
+// The paper's config, or another, with one key replaced.
+Json with(const std::string& key, const std::string& value, Json json = unet_config_json({})) {
+  const auto at = std::ranges::find(json.keys, key);
+  if (at == json.keys.end()) {
+    json.keys.push_back(key);
+    json.items.push_back(parsed(value));
+  } else {
+    json.items[at - json.keys.begin()] = parsed(value);
+  }
+  return json;
+}
+
+std::string refusal(const Json& json) {
+  try {
+    read(json);
+    return "accepted";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::bad_input);
+    return e.what();
+  }
+}
+
+TEST(ModelConfig, MissingKeysMeanTheClassDefaultsOfDiffusers) {
+  const Read r = read(parsed(R"({"sample_size": 32})"));
+  const UNetConfig expected = {.in_channels = 3,
+                               .out_channels = 3,
+                               .height = 32,
+                               .width = 32,
+                               .block_out_channels = {224, 448, 672, 896},
+                               .attention = {false, true, true, true},
+                               .layers_per_block = 2,
+                               .norm_num_groups = 32,
+                               .norm_eps = 1e-5,
+                               .dropout = 0,
+                               .attention_head_dim = 8,
+                               .flip_sin_to_cos = true,
+                               .freq_shift = 0,
+                               .downsample_padding = 1};
+  EXPECT_EQ(r.config, expected);
+  EXPECT_THAT(r.warnings, IsEmpty());
+}
+
+TEST(ModelConfig, EveryKeyIsReadFromItsOwnName) {
+  const UNetConfig written = {.in_channels = 1,
+                              .out_channels = 1,
+                              .height = 24,
+                              .width = 40,
+                              .block_out_channels = {16, 24, 32},
+                              .attention = {true, false, true},
+                              .layers_per_block = 3,
+                              .norm_num_groups = 4,
+                              .norm_eps = 0.25,
+                              .dropout = 0.375,
+                              .attention_head_dim = 4,
+                              .flip_sin_to_cos = true,
+                              .freq_shift = 0.5,
+                              .downsample_padding = 1};
+  const Read r = read(parsed(write_json(unet_config_json(written))));
+  EXPECT_EQ(r.config, written);
+  EXPECT_THAT(r.warnings, IsEmpty());
+}
+
+RC_GTEST_PROP(ModelConfig, ReadsBackWhatItWrites, ()) {
+  UNetConfig c;
+  const int levels = *rc::gen::inRange(1, 5);
+  c.height = *rc::gen::inRange(1, 5) << (levels - 1);
+  c.width = *rc::gen::inRange(1, 5) << (levels - 1);
+  c.in_channels = c.out_channels = *rc::gen::inRange(1, 5);
+  c.block_out_channels = *rc::gen::container<std::vector<int>>(levels, rc::gen::element(8, 16, 24));
+  c.attention = *rc::gen::container<std::vector<bool>>(levels, rc::gen::arbitrary<bool>());
+  c.layers_per_block = *rc::gen::inRange(1, 5);
+  c.norm_num_groups = *rc::gen::element(1, 2, 8);
+  c.norm_eps = *rc::gen::element(1e-6, 1e-5, 1.0 / 3);
+  c.dropout = *rc::gen::element(0.0, 0.1, 2.0 / 3);
+  c.attention_head_dim = *rc::gen::element(0, 4, 8);
+  c.flip_sin_to_cos = *rc::gen::arbitrary<bool>();
+  c.freq_shift = *rc::gen::element(0.0, 1.0, 0.5);
+  c.downsample_padding = *rc::gen::inRange(0, 2);
+  RC_ASSERT(read(parsed(write_json(unet_config_json(c)))).config == c);
+}
+
+struct Case {
+  std::string key, value, expected;
+};
+
+// A value that makes another network, or none, is refused with its key, what was got and what is
+// supported.
+TEST(ModelConfig, ValuesThatAreNotSupportedAreRefusedByName) {
+  const Case table[] = {
+      {"_class_name", "\"UNet2DConditionModel\"", "UNet2DModel"},
+      {"center_input_sample", "true", "false"},
+      {"time_embedding_type", "\"fourier\"", "positional"},
+      {"time_embedding_dim", "256", "512"},
+      {"mid_block_type", "null", "UNetMidBlock2D"},
+      {"mid_block_scale_factor", "1.4142", "1"},
+      {"downsample_type", "\"resnet\"", "conv"},
+      {"upsample_type", "\"resnet\"", "conv"},
+      {"act_fn", "\"gelu\"", "silu"},
+      {"resnet_time_scale_shift", "\"scale_shift\"", "default"},
+      {"add_attention", "false", "true"},
+      {"attn_norm_num_groups", "16", "null"},
+      {"norm_num_groups", "null", "an integer"},
+      {"class_embed_type", "\"timestep\"", "null"},
+      {"num_class_embeds", "10", "null"},
+      {"attention_head_dim", "0", "null or a positive number"},
+      {"attention_head_dim", "-8", "null or a positive number"},
+      {"down_block_types", R"(["DownBlock2D"])", "as many as block_out_channels, 4"},
+      {"down_block_types", R"(["DownBlock2D","SkipDownBlock2D","DownBlock2D","DownBlock2D"])",
+       "AttnDownBlock2D"},
+      {"up_block_types", R"(["UpBlock2D","AttnUpBlock2D","UpBlock2D","UpBlock2D"])",
+       "mirror image"},
+      {"up_block_types", R"(["UpBlock2D","UpBlock2D","AttnUpBlock2D"])", "mirror image"},
+      {"up_block_types", "\"UpBlock2D\"", "a list of strings"},
+      {"block_out_channels", "[128, \"256\"]", "a list of integers"},
+      {"sample_size", "null", "[height, width]"},
+      {"sample_size", "[32]", "[height, width]"},
+      {"sample_size", "[32, 32, 32]", "[height, width]"},
+      {"sample_size", "\"32\"", "an integer"},
+      {"sample_size", "32.5", "an integer"},
+      {"layers_per_block", "4294967297", "an integer"},
+      {"flip_sin_to_cos", "1", "true or false"},
+      {"norm_eps", "\"1e-6\"", "a number"},
+      {"dropout", "1e999", "a number"},
+  };
+  for (const auto& [key, value, expected] : table) {
+    EXPECT_THAT(refusal(with(key, value)),
+                AllOf(HasSubstr("config.json"), HasSubstr(key + ": got"), HasSubstr(expected)))
+        << key << " " << value;
+  }
+}
+
+// These are check_unet's to name; here they must only come out as bad input, whatever the numbers.
+TEST(ModelConfig, ImpossibleNetworksAreBadInput) {
+  const Case table[] = {{"in_channels", "4", ""},
+                        {"out_channels", "6", ""},
+                        {"sample_size", "30", ""},
+                        {"sample_size", "-32", ""},
+                        {"norm_num_groups", "24", ""},
+                        {"norm_num_groups", "0", ""},
+                        {"layers_per_block", "0", ""},
+                        {"downsample_padding", "2", ""},
+                        {"dropout", "1", ""},
+                        {"norm_eps", "0", ""},
+                        {"attention_head_dim", "96", ""},
+                        {"layers_per_block", "2147483647", ""},
+                        {"sample_size", "2147483640", ""},
+                        {"block_out_channels", "[2147483647,256,256,256]", ""},
+                        {"block_out_channels", "[-128,256,256,256]", ""},
+                        {"block_out_channels", "[]", ""}};
+  for (const auto& [key, value, expected] : table) {
+    EXPECT_THAT(refusal(with(key, value)), HasSubstr("config.json: ")) << key << " " << value;
+  }
+}
+
+TEST(ModelConfig, AttentionThatNoMachineHoldsIsRefused) {
+  const Json json = with("sample_size", "4096", with("attention_head_dim", "1"));
+  EXPECT_THAT(refusal(json), HasSubstr("attention at level 1"));
+}
+
+TEST(ModelConfig, AllProblemsComeInOneMessage) {
+  EXPECT_THAT(refusal(parsed(R"({"act_fn": "relu", "sample_size": "x", "num_class_embeds": 3})")),
+              AllOf(HasSubstr("act_fn"), HasSubstr("sample_size"), HasSubstr("num_class_embeds")));
+}
+
+TEST(ModelConfig, OtherSpellingsOfTheSameNetworkAreAccepted) {
+  const UNetConfig paper = {};
+  const Case table[] = {{"act_fn", "\"swish\"", ""},       {"attn_norm_num_groups", "32", ""},
+                        {"time_embedding_dim", "512", ""}, {"mid_block_scale_factor", "1.0", ""},
+                        {"freq_shift", "1.0", ""},         {"num_train_timesteps", "1000", ""},
+                        {"sample_size", "[32, 32]", ""}};
+  for (const auto& [key, value, expected] : table)
+    EXPECT_EQ(read(with(key, value)).config, paper) << key;
+}
+
+TEST(ModelConfig, UnknownKeysWarnExceptPrivateOnes) {
+  const Read r = read(with("droput", "0.5"));
+  EXPECT_THAT(r.warnings,
+              ElementsAre(AllOf(HasSubstr("\"droput\""), HasSubstr("did you mean dropout?"))));
+  EXPECT_THAT(read(with("_name_or_path", "\"x\"")).warnings, IsEmpty());
+}
+
+TEST(ModelConfig, ExtrasGiveTheSizeThatTheConfigLeavesOpen) {
+  Extras extras;
+  extras.height = 16;
+  extras.width = 24;
+  const Read r = read(with("sample_size", "null"), extras);
+  EXPECT_EQ(r.config.height, 16);
+  EXPECT_EQ(r.config.width, 24);
+}
+
+TEST(ModelConfig, OneHeadIsWrittenAsNullForAMissingKeyMeansEight) {
+  EXPECT_THAT(write_json(unet_config_json({})), HasSubstr("\"attention_head_dim\": null,"));
+}
+
+TEST(ModelConfig, ConfigsThatAreNoObjectsAreRefused) {
+  EXPECT_THAT(refusal(parsed("[1]")), HasSubstr("got a list of 1, expected an object"));
+}
+
+}  // namespace
+}  // namespace ddpm

@@ -1,0 +1,114 @@
+// train() whole: data set, network, engine.
+#include "ddpm/train/trainer.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "ddpm/image/png.h"
+#include "ddpm/net/model.h"
+#include "ddpm/train/fake_run.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// 12 gray images of 8 x 8.
+void write_images(const fs::path& folder) {
+  fs::create_directories(folder);
+  const FakeData data({1, 8, 8}, 12);
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    Image image{.width = 8, .height = 8, .channels = 1, .pixels = {}};
+    image.pixels.resize(64);
+    data.load(i, image.pixels);
+    write_png(folder / fmt::format("{:02}.png", i), image);
+  }
+}
+
+RunConfig small_config(const fs::path& images) {
+  RunConfig c = fake_config();
+  c.data = {.path = images.string(), .eval = images.string(), .flip = false};
+  c.net.in_channels = c.net.out_channels = 1;
+  c.net.height = c.net.width = 8;
+  c.net.block_out_channels = {8, 8};
+  c.net.attention = {false, true};
+  c.net.layers_per_block = 1;
+  c.net.norm_num_groups = 4;
+  c.train.learning_rate = 1e-3;
+  return c;
+}
+
+Error error_of(const RunConfig& config, const TrainOptions& options) {
+  TrainObserver nobody;
+  try {
+    train(config, options, nobody);
+  } catch (const Error& e) {
+    return e;
+  }
+  ADD_FAILURE() << "no error";
+  return Error("none");
+}
+
+// 30 steps, and 30 steps in which SIGKILL came before the 12th was saved, on other
+// numbers of threads.
+TEST(Train, KilledAndResumedLeavesTheSameFiles) {
+  const TempFolder folder;
+  write_images(folder / "images");
+  const RunConfig config = small_config(folder / "images");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    RecordingObserver observer;
+    observer.after_step = [](std::int64_t step) {
+      if (step == 12) ::raise(SIGKILL);
+    };
+    train(config, {.run = folder / "killed", .threads = 2}, observer);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  RecordingObserver whole, resumed;
+  EXPECT_EQ(train(config, {.run = folder / "whole", .threads = 1}, whole).step, 30);
+  EXPECT_EQ(train(config, {.run = folder / "killed", .threads = 3}, resumed).step, 30);
+  EXPECT_EQ(resumed.first_step, 11);
+  const auto a = snapshot(folder / "whole"), b = snapshot(folder / "killed");
+  ASSERT_EQ(names(a), names(b));
+  for (const auto& [name, bytes] : a) EXPECT_TRUE(b.at(name) == bytes) << name;
+}
+
+TEST(Train, ACheckpointIsAModelFolder) {
+  const TempFolder folder;
+  write_images(folder / "images");
+  RunConfig config = small_config(folder / "images");
+  config.train.steps = 2;
+  config.diffusion.prediction = Prediction::v;
+  RecordingObserver observer;
+  const TrainOutcome outcome = train(config, {.run = folder / "run", .threads = 1}, observer);
+  const Model model = load_model(outcome.checkpoint);
+  EXPECT_EQ(model.config, config.net);
+  EXPECT_EQ(model.view.prediction, Prediction::v);
+  EXPECT_TRUE(fs::exists(outcome.checkpoint / "model_index.json"));
+}
+
+TEST(Train, InputThatCannotBeLeavesNoRunFolder) {
+  const TempFolder folder;
+  write_images(folder / "images");
+  const TrainOptions options{.run = folder / "run", .threads = 1};
+  RunConfig missing = small_config(folder / "nothing");
+  EXPECT_EQ(error_of(missing, options).code(), ExitCode::bad_input);
+  RunConfig large = small_config(folder / "images");
+  large.train.batch = 13;
+  const Error e = error_of(large, options);
+  EXPECT_EQ(e.code(), ExitCode::bad_input);
+  EXPECT_NE(std::string(e.what()).find("train.batch=12"), std::string::npos) << e.what();
+  RunConfig plan = small_config(folder / "images");
+  plan.train.sample_plan = "ddim:5000";
+  EXPECT_EQ(error_of(plan, options).code(), ExitCode::usage);
+  EXPECT_FALSE(fs::exists(folder / "run"));
+}
+
+}  // namespace
+}  // namespace ddpm
