@@ -16,15 +16,18 @@ class Denoiser {
  public:
   virtual ~Denoiser() = default;
 
-  /// x, out: [n, C, H, W]; time: n entries, as networks are fed (0-based, may be fractional). n <= max_batch().
-  virtual void predict(std::span<const float> x, std::span<const double> time, std::span<float> out) = 0;
+  /// x, out: [n, C, H, W]; time: n entries, as networks are fed (0-based, may be fractional). n <=
+  /// max_batch().
+  virtual void predict(std::span<const float> x, std::span<const double> time,
+                       std::span<float> out) = 0;
 
   virtual Shape shape() const = 0;  // of x and of out
   virtual int max_batch() const = 0;
 };
 
-/// The slices of a batch (batch / 16 of them, at least 1, at most 8): sizes in order. A slice's gradient is one fixed
-/// computation; slices are added by a fixed binary tree, so the sum does not depend on who computed them.
+/// The slices of a batch (batch / 16 of them, at least 1, at most 8): sizes in order. A slice's
+/// gradient is one fixed computation; slices are added by a fixed binary tree, so the sum does not
+/// depend on who computed them.
 std::vector<int> slice_sizes(int batch);
 
 /// Some whole slices of a training batch.
@@ -40,13 +43,14 @@ struct Batch {
 
 struct AdamStep {
   double learning_rate = 2e-4, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double clip = 1;      // global norm, as torch: gradients times min(1, clip / (norm + 1e-6)); 0 = off
-  double ema = 0.9999;  // this step's decay
+  double clip = 1;  // global norm, as torch: gradients times min(1, clip / (norm + 1e-6)); 0 = off
+  double ema = 0.9999;    // this step's decay
   std::int64_t step = 1;  // 1-based, for the bias correction
 };
 
-/// What training needs of a backend. A step: for each micro-batch forward() then backward(), in the order of the slices; then
-/// update(). All results are independent of threads and of how slices are grouped.
+/// What training needs of a backend. A step: for each micro-batch forward() then backward(), in the
+/// order of the slices; then update(). All results are independent of threads and of how slices are
+/// grouped.
 class Learner {
  public:
   virtual ~Learner() = default;
@@ -57,11 +61,12 @@ class Learner {
   /// Adds the gradients of the last forward's slices. d_out: [n, C, H, W].
   virtual void backward(std::span<const float> d_out) = 0;
 
-  /// Clips, steps Adam, updates the EMA, clears the gradients. Returns the global gradient norm before clipping; when it is not
-  /// finite nothing is changed.
+  /// Clips, steps Adam, updates the EMA, clears the gradients. Returns the global gradient norm
+  /// before clipping; when it is not finite nothing is changed.
   virtual double update(const AdamStep& step) = 0;
 
-  /// The summed gradient of the step so far, in the order of params().specs(): for tests and for the first bad layer.
+  /// The summed gradient of the step so far, in the order of params().specs(): for tests and for
+  /// the first bad layer.
   virtual Params gradients() const = 0;
 
   virtual Params& params() = 0;  // after writing to it, call params_changed()

@@ -15,9 +15,12 @@ struct Registers {
 
   std::span<const float> operator[](Reg reg) const {
     switch (reg) {
-      case Reg::x0: return x0;
-      case Reg::eps: return eps;
-      case Reg::x: break;
+      case Reg::x0:
+        return x0;
+      case Reg::eps:
+        return eps;
+      case Reg::x:
+        break;
     }
     return x;
   }
@@ -43,7 +46,8 @@ void call_network(const Row& row, Denoiser& denoiser, Registers& r, std::vector<
   std::span<const float> in = r.x;
   if (row.c_in != 1) {
     scratch.resize(r.x.size());
-    for (std::size_t i = 0; i < scratch.size(); ++i) scratch[i] = static_cast<float>(row.c_in * r.x[i]);
+    for (std::size_t i = 0; i < scratch.size(); ++i)
+      scratch[i] = static_cast<float>(row.c_in * r.x[i]);
     in = scratch;
   }
   denoiser.predict(in, time, out);
@@ -59,9 +63,15 @@ void apply(const Update& update, Registers& r, std::span<const float> z) {
     result[i] = static_cast<float>(sum);
   }
   switch (update.dst) {
-    case Reg::x: std::copy(result.begin(), result.end(), r.x.begin()); return;
-    case Reg::x0: r.x0 = std::move(result); return;
-    case Reg::eps: r.eps = std::move(result); return;
+    case Reg::x:
+      std::copy(result.begin(), result.end(), r.x.begin());
+      return;
+    case Reg::x0:
+      r.x0 = std::move(result);
+      return;
+    case Reg::eps:
+      r.eps = std::move(result);
+      return;
   }
 }
 

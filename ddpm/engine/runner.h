@@ -9,17 +9,20 @@
 namespace ddpm {
 
 /// After row `row` of the plan: the state and this row's x0, [n, C, H, W]. Return false to stop.
-using RowObserver = std::function<bool(int row, std::span<const float> x, std::span<const float> x0)>;
+using RowObserver =
+    std::function<bool(int row, std::span<const float> x, std::span<const float> x0)>;
 
 /// Where z comes from; the default is Philox by (seed, image, row).
 using NoiseSource = std::function<void(int image, int row, std::span<float> z)>;
 
 NoiseSource philox_noise(std::uint64_t seed, std::uint64_t first_image);
 
-/// x_T of image first_image + i for each of n images: standard normal, by (seed, image) alone. x: [n, C, H, W].
+/// x_T of image first_image + i for each of n images: standard normal, by (seed, image) alone. x:
+/// [n, C, H, W].
 void start_noise(std::uint64_t seed, std::uint64_t first_image, Shape shape, std::span<float> x);
 
-/// Runs the plan on x in place. x: [n, C, H, W], n <= denoiser.max_batch(). Returns false when the observer stopped it.
+/// Runs the plan on x in place. x: [n, C, H, W], n <= denoiser.max_batch(). Returns false when the
+/// observer stopped it.
 bool run_plan(const Plan& plan, Denoiser& denoiser, std::span<float> x, const NoiseSource& noise,
               const RowObserver& observer = {});
 

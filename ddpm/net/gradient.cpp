@@ -7,7 +7,8 @@
 namespace ddpm {
 namespace {
 
-// Walks the forward rows backwards; d_[v] is the row that holds the loss's derivative by value v so far.
+// Walks the forward rows backwards; d_[v] is the row that holds the loss's derivative by value v so
+// far.
 class Backward {
  public:
   Backward(const Graph& forward, Wrt wrt)
@@ -83,20 +84,34 @@ void Backward::visit(Value v, Value dy) {
     case Op::input:
       if (node.a.slot == 0) result_.d_input = dy;
       return;
-    case Op::time_embedding: return;
-    case Op::conv: return visit_conv(node, dy);
-    case Op::norm_stats: return;  // its derivative is part of normalize_dx
-    case Op::normalize: return visit_normalize(node, dy);
-    case Op::silu: return unary(Op::silu_dx, {node.inputs[0], dy});
-    case Op::add: return visit_add(node, dy);
-    case Op::scale: return unary(Op::scale, {dy});
-    case Op::upsample: return unary(Op::upsample_dx, {dy});
-    case Op::concat: return visit_concat(node, dy);
-    case Op::dropout: return unary(Op::dropout, {dy});
-    case Op::dot_tokens: return visit_dot_tokens(node, dy);
-    case Op::softmax: return unary(Op::softmax_dx, {v, dy});
-    case Op::mix_tokens: return visit_mix_tokens(node, dy);
-    default: DDPM_CHECK(false, "no derivative of {}", to_string(node.op));
+    case Op::time_embedding:
+      return;
+    case Op::conv:
+      return visit_conv(node, dy);
+    case Op::norm_stats:
+      return;  // its derivative is part of normalize_dx
+    case Op::normalize:
+      return visit_normalize(node, dy);
+    case Op::silu:
+      return unary(Op::silu_dx, {node.inputs[0], dy});
+    case Op::add:
+      return visit_add(node, dy);
+    case Op::scale:
+      return unary(Op::scale, {dy});
+    case Op::upsample:
+      return unary(Op::upsample_dx, {dy});
+    case Op::concat:
+      return visit_concat(node, dy);
+    case Op::dropout:
+      return unary(Op::dropout, {dy});
+    case Op::dot_tokens:
+      return visit_dot_tokens(node, dy);
+    case Op::softmax:
+      return unary(Op::softmax_dx, {v, dy});
+    case Op::mix_tokens:
+      return visit_mix_tokens(node, dy);
+    default:
+      DDPM_CHECK(false, "no derivative of {}", to_string(node.op));
   }
 }
 
@@ -110,9 +125,8 @@ void Backward::visit_normalize(const Node& node, Value dy) {
   const Value x = node.inputs[0], stats = node.inputs[1];
   const Value sums = emit(Op::normalize_sums, {x, stats, dy}, {2 * shape(x).c, 1, 1}, node.a);
   if (wrt_.params) emit(Op::normalize_dw, {sums}, {0, 1, 1}, node.a, node.param);
-  into(x, [&] {
-    return emit(Op::normalize_dx, {x, stats, dy, sums}, shape(x), node.a, node.param);
-  });
+  into(x,
+       [&] { return emit(Op::normalize_dx, {x, stats, dy, sums}, shape(x), node.a, node.param); });
 }
 
 void Backward::visit_add(const Node& node, Value dy) {

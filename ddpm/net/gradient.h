@@ -14,7 +14,7 @@ struct Wrt {
 struct GradientGraph {
   Graph graph;
   int forward_rows = 0;
-  Value d_out = kNoValue;  // input row, slot 1: the loss's derivative by the output
+  Value d_out = kNoValue;    // input row, slot 1: the loss's derivative by the output
   Value d_input = kNoValue;  // by input slot 0, when asked for
 };
 

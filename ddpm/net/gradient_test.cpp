@@ -28,7 +28,8 @@ DoubleParams wavy_params(const Graph& g) {
   return params;
 }
 
-// The scalar L = <direction, output>; the backward rows, fed with `direction`, must give its derivatives.
+// The scalar L = <direction, output>; the backward rows, fed with `direction`, must give its
+// derivatives.
 class GradientCheck {
  public:
   explicit GradientCheck(Graph g)
@@ -58,8 +59,9 @@ class GradientCheck {
     return sum;
   }
 
-  // Central differences of step h: error h^2 f''' / 6 + 2e-16 |L| / h. With h = 1e-5 and |L|, f''' of order 1 to 100 that is
-  // below 2e-8; derivatives are compared to 1e-6 (1 + |d|), which every wrong sign, factor or index exceeds by far.
+  // Central differences of step h: error h^2 f''' / 6 + 2e-16 |L| / h. With h = 1e-5 and |L|, f'''
+  // of order 1 to 100 that is below 2e-8; derivatives are compared to 1e-6 (1 + |d|), which every
+  // wrong sign, factor or index exceeds by far.
   void compare(const std::string& name, Doubles& values, const Doubles& derivative,
                std::size_t entries) {
     constexpr double kStep = 1e-5, kTol = 1e-6;
@@ -73,7 +75,8 @@ class GradientCheck {
       const double below = loss();
       values[i] = kept;
       const double numeric = (above - below) / (2 * kStep);
-      EXPECT_NEAR(derivative[i], numeric, kTol * (1 + std::abs(numeric))) << name << "[" << i << "]";
+      EXPECT_NEAR(derivative[i], numeric, kTol * (1 + std::abs(numeric)))
+          << name << "[" << i << "]";
     }
   }
 
@@ -121,9 +124,15 @@ TEST(Gradient, OfAttentionWithOneAndTwoHeads) {
 }
 
 TEST(Gradient, OfASmallUNet) {
-  UNetConfig config{.in_channels = 2, .out_channels = 2, .height = 2, .width = 4,
-                    .block_out_channels = {4, 6}, .attention = {false, true}, .layers_per_block = 1,
-                    .norm_num_groups = 2, .dropout = 0};
+  UNetConfig config{.in_channels = 2,
+                    .out_channels = 2,
+                    .height = 2,
+                    .width = 4,
+                    .block_out_channels = {4, 6},
+                    .attention = {false, true},
+                    .layers_per_block = 1,
+                    .norm_num_groups = 2,
+                    .dropout = 0};
   GradientCheck(unet(config)).expect_all_derivatives(/*entries=*/2);
 }
 

@@ -24,7 +24,8 @@ void Graph::declare(const std::string& param, std::vector<int> weight, int bias)
 
 Value Graph::append(Node node) {
   for (const Value v : node.inputs) {
-    DDPM_CHECK(v >= 0 && v < static_cast<Value>(nodes_.size()), "row {} reads {}", nodes_.size(), v);
+    DDPM_CHECK(v >= 0 && v < static_cast<Value>(nodes_.size()), "row {} reads {}", nodes_.size(),
+               v);
   }
   nodes_.push_back(std::move(node));
   return static_cast<Value>(nodes_.size()) - 1;
@@ -52,14 +53,12 @@ Value Graph::conv(Value x, const std::string& param, int out_channels, int kerne
   std::vector<int> weight = {out_channels, in.c};
   if (!matrix) weight.insert(weight.end(), {kernel, kernel});
   declare(param, std::move(weight), out_channels);
-  return append({.op = Op::conv,
-                 .inputs = {x},
-                 .param = param,
-                 .a = {.kernel = kernel,
-                       .stride = stride,
-                       .pad_before = pad_before,
-                       .pad_after = pad_after},
-                 .shape = {out_channels, out_size(in.h), out_size(in.w)}});
+  return append(
+      {.op = Op::conv,
+       .inputs = {x},
+       .param = param,
+       .a = {.kernel = kernel, .stride = stride, .pad_before = pad_before, .pad_after = pad_after},
+       .shape = {out_channels, out_size(in.h), out_size(in.w)}});
 }
 
 Value Graph::linear(Value x, const std::string& param, int out_channels) {
@@ -88,7 +87,8 @@ Value Graph::silu(Value x) {
 
 Value Graph::add(Value a, Value b) {
   const Shape s = shape(a), t = shape(b);
-  DDPM_CHECK(s == t || (t == Shape{s.c, 1, 1}), "{}x{}x{} + {}x{}x{}", s.c, s.h, s.w, t.c, t.h, t.w);
+  DDPM_CHECK(s == t || (t == Shape{s.c, 1, 1}), "{}x{}x{} + {}x{}x{}", s.c, s.h, s.w, t.c, t.h,
+             t.w);
   return append({.op = Op::add, .inputs = {a, b}, .param = "", .a = {}, .shape = s});
 }
 
@@ -138,31 +138,56 @@ Value Graph::attention(Value q, Value k, Value v, int heads) {
 
 std::string_view to_string(Op op) {
   switch (op) {
-    case Op::input: return "input";
-    case Op::time_embedding: return "time_embedding";
-    case Op::conv: return "conv";
-    case Op::norm_stats: return "norm_stats";
-    case Op::normalize: return "normalize";
-    case Op::silu: return "silu";
-    case Op::add: return "add";
-    case Op::scale: return "scale";
-    case Op::upsample: return "upsample";
-    case Op::concat: return "concat";
-    case Op::dropout: return "dropout";
-    case Op::dot_tokens: return "dot_tokens";
-    case Op::softmax: return "softmax";
-    case Op::mix_tokens: return "mix_tokens";
-    case Op::conv_dx: return "conv_dx";
-    case Op::conv_dw: return "conv_dw";
-    case Op::normalize_sums: return "normalize_sums";
-    case Op::normalize_dx: return "normalize_dx";
-    case Op::normalize_dw: return "normalize_dw";
-    case Op::silu_dx: return "silu_dx";
-    case Op::sum_pixels: return "sum_pixels";
-    case Op::upsample_dx: return "upsample_dx";
-    case Op::slice: return "slice";
-    case Op::softmax_dx: return "softmax_dx";
-    case Op::mix_tokens_transposed: return "mix_tokens_transposed";
+    case Op::input:
+      return "input";
+    case Op::time_embedding:
+      return "time_embedding";
+    case Op::conv:
+      return "conv";
+    case Op::norm_stats:
+      return "norm_stats";
+    case Op::normalize:
+      return "normalize";
+    case Op::silu:
+      return "silu";
+    case Op::add:
+      return "add";
+    case Op::scale:
+      return "scale";
+    case Op::upsample:
+      return "upsample";
+    case Op::concat:
+      return "concat";
+    case Op::dropout:
+      return "dropout";
+    case Op::dot_tokens:
+      return "dot_tokens";
+    case Op::softmax:
+      return "softmax";
+    case Op::mix_tokens:
+      return "mix_tokens";
+    case Op::conv_dx:
+      return "conv_dx";
+    case Op::conv_dw:
+      return "conv_dw";
+    case Op::normalize_sums:
+      return "normalize_sums";
+    case Op::normalize_dx:
+      return "normalize_dx";
+    case Op::normalize_dw:
+      return "normalize_dw";
+    case Op::silu_dx:
+      return "silu_dx";
+    case Op::sum_pixels:
+      return "sum_pixels";
+    case Op::upsample_dx:
+      return "upsample_dx";
+    case Op::slice:
+      return "slice";
+    case Op::softmax_dx:
+      return "softmax_dx";
+    case Op::mix_tokens_transposed:
+      return "mix_tokens_transposed";
   }
   return "?";
 }

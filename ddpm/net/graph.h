@@ -1,5 +1,6 @@
-// A network as rows: operation, inputs, parameter name, attributes, shape. Engines compile rows; nothing else knows an
-// architecture. Values are images of activations {c, h, w}, one a sample; vectors are {n, 1, 1}.
+// A network as rows: operation, inputs, parameter name, attributes, shape. Engines compile rows;
+// nothing else knows an architecture. Values are images of activations {c, h, w}, one a sample;
+// vectors are {n, 1, 1}.
 #pragma once
 
 #include <string>
@@ -18,21 +19,23 @@ enum class Op {
   input,           // x, or another tensor the caller gives (Attributes::slot)
   time_embedding,  // sinusoids of the sample's time -> {dim, 1, 1}
   conv,            // weight [out, in, k, k] (or [out, in] when k = 1), bias [out]
-  norm_stats,      // {c, h, w} -> {2 groups, 1, 1}: mean of each group, then 1 / sqrt(variance + eps) of each
-  normalize,       // (x, stats): (x - mean) * rstd * weight[c] + bias[c]
-  silu,            // x / (1 + e^-x)
-  add,             // same shapes, or the second {c, 1, 1} added to every pixel
-  scale,           // x * alpha
-  upsample,        // nearest, twice the size
-  concat,          // along channels
-  dropout,         // training only; mask from Philox by (layer, sample, step), scaled by 1 / (1 - p)
-  dot_tokens,      // (a, b) -> {heads * tokens(b), h, w}: alpha * <a_i, b_j> within each head
-  softmax,         // over each of `heads` equal parts of the channels
-  mix_tokens,      // (p, v): out_i = alpha * sum_j p_ij v_j within each head
+  norm_stats,  // {c, h, w} -> {2 groups, 1, 1}: mean of each group, then 1 / sqrt(variance + eps)
+               // of each
+  normalize,   // (x, stats): (x - mean) * rstd * weight[c] + bias[c]
+  silu,        // x / (1 + e^-x)
+  add,         // same shapes, or the second {c, 1, 1} added to every pixel
+  scale,       // x * alpha
+  upsample,    // nearest, twice the size
+  concat,      // along channels
+  dropout,     // training only; mask from Philox by (layer, sample, step), scaled by 1 / (1 - p)
+  dot_tokens,  // (a, b) -> {heads * tokens(b), h, w}: alpha * <a_i, b_j> within each head
+  softmax,     // over each of `heads` equal parts of the channels
+  mix_tokens,  // (p, v): out_i = alpha * sum_j p_ij v_j within each head
   // backward
   conv_dx,         // (dy): data gradient of the conv whose attributes it carries
   conv_dw,         // (x, dy): gradient of weight and bias; no value
-  normalize_sums,  // (x, stats, dy) -> {2 c, 1, 1}: sums over pixels of dy, then of dy * (x - mean) * rstd
+  normalize_sums,  // (x, stats, dy) -> {2 c, 1, 1}: sums over pixels of dy, then of dy * (x - mean)
+                   // * rstd
   normalize_dx,    // (x, stats, dy, sums)
   normalize_dw,    // (sums): gradient of weight and bias; no value
   silu_dx,         // (x, dy)
@@ -44,18 +47,18 @@ enum class Op {
 };
 
 struct Attributes {
-  int slot = 0;                         // input: which of the caller's tensors
-  int kernel = 1, stride = 1;           // conv
-  int pad_before = 0, pad_after = 0;    // conv, both axes: zeros before and after
-  int groups = 1;                       // norm_stats, normalize
-  double epsilon = 0;                   // norm_stats
-  double alpha = 1;                     // scale, dot_tokens, mix_tokens
-  double p = 0;                         // dropout probability
-  int layer = 0;                        // dropout: its number in the graph
-  int heads = 1;                        // attention rows
-  int begin = 0;                        // slice
-  bool flip_sin_to_cos = false;         // time_embedding: [cos, sin] rather than [sin, cos]
-  double freq_shift = 0;                // time_embedding: exponents i / (dim / 2 - freq_shift)
+  int slot = 0;                       // input: which of the caller's tensors
+  int kernel = 1, stride = 1;         // conv
+  int pad_before = 0, pad_after = 0;  // conv, both axes: zeros before and after
+  int groups = 1;                     // norm_stats, normalize
+  double epsilon = 0;                 // norm_stats
+  double alpha = 1;                   // scale, dot_tokens, mix_tokens
+  double p = 0;                       // dropout probability
+  int layer = 0;                      // dropout: its number in the graph
+  int heads = 1;                      // attention rows
+  int begin = 0;                      // slice
+  bool flip_sin_to_cos = false;       // time_embedding: [cos, sin] rather than [sin, cos]
+  double freq_shift = 0;              // time_embedding: exponents i / (dim / 2 - freq_shift)
 };
 
 struct Node {
@@ -63,7 +66,7 @@ struct Node {
   std::vector<Value> inputs;
   std::string param;  // "down_blocks.0.resnets.0.conv1" stands for .weight and .bias; "" = none
   Attributes a;
-  Shape shape;        // of the value; {0, 1, 1} for rows that only make parameter gradients
+  Shape shape;  // of the value; {0, 1, 1} for rows that only make parameter gradients
 };
 
 /// A parameter tensor as stored in a model folder.
@@ -81,8 +84,8 @@ class Graph {
   Value input(Shape shape, int slot = 0);
   Value time_embedding(int dim, bool flip_sin_to_cos, double freq_shift);
   /// A square convolution. `matrix`: the weight is stored as [out, in] (a linear layer), kernel 1.
-  Value conv(Value x, const std::string& param, int out_channels, int kernel, int stride, int pad_before,
-             int pad_after, bool matrix = false);
+  Value conv(Value x, const std::string& param, int out_channels, int kernel, int stride,
+             int pad_before, int pad_after, bool matrix = false);
   Value linear(Value x, const std::string& param, int out_channels);
   Value group_norm(Value x, const std::string& param, int groups, double epsilon);
   Value silu(Value x);

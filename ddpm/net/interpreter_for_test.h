@@ -1,4 +1,5 @@
-// The oracle of the tests: executes the rows of a graph in plain double, one image at a time, in the most obvious way.
+// The oracle of the tests: executes the rows of a graph in plain double, one image at a time, in
+// the most obvious way.
 #pragma once
 
 #include <cmath>
@@ -29,8 +30,9 @@ class Interpreter {
  public:
   Interpreter(const Graph& graph, const DoubleParams& params) : g_(graph), params_(params) {}
 
-  /// inputs[slot]: planar [C, H, W]. Afterwards value(v) is the image's; parameter gradients are added to `gradients`.
-  /// The time embedding's sinusoids are rounded as the engine's are, when `float_time`; dropout is off.
+  /// inputs[slot]: planar [C, H, W]. Afterwards value(v) is the image's; parameter gradients are
+  /// added to `gradients`. The time embedding's sinusoids are rounded as the engine's are, when
+  /// `float_time`; dropout is off.
   void run(const std::vector<Doubles>& inputs, double time, bool float_time = true) {
     values_.assign(g_.nodes().size(), {});
     for (Value v = 0; v < static_cast<Value>(values_.size()); ++v) {
@@ -49,24 +51,42 @@ class Interpreter {
   const Doubles& in(const Node& n, int i) const { return values_[n.inputs[i]]; }
   Shape shape(const Node& n, int i) const { return g_.shape(n.inputs[i]); }
 
-  void row(const Node& n, Out& y, const std::vector<Doubles>& inputs, double time, bool float_time) {
+  void row(const Node& n, Out& y, const std::vector<Doubles>& inputs, double time,
+           bool float_time) {
     switch (n.op) {
-      case Op::input: y = inputs.at(n.a.slot); return;
-      case Op::time_embedding: return time_embedding(n, y, time, float_time);
-      case Op::conv: return conv(n, y);
-      case Op::conv_dx: return conv_dx(n, y);
-      case Op::conv_dw: return conv_dw(n);
-      case Op::norm_stats: return norm_stats(n, y);
-      case Op::normalize: return normalize(n, y);
-      case Op::normalize_sums: return normalize_sums(n, y);
-      case Op::normalize_dx: return normalize_dx(n, y);
-      case Op::normalize_dw: return normalize_dw(n);
-      case Op::dot_tokens: return dot_tokens(n, y);
-      case Op::softmax: return softmax(n, y);
-      case Op::softmax_dx: return softmax_dx(n, y);
-      case Op::mix_tokens: return mix(n, y, false);
-      case Op::mix_tokens_transposed: return mix(n, y, true);
-      default: return simple(n, y);
+      case Op::input:
+        y = inputs.at(n.a.slot);
+        return;
+      case Op::time_embedding:
+        return time_embedding(n, y, time, float_time);
+      case Op::conv:
+        return conv(n, y);
+      case Op::conv_dx:
+        return conv_dx(n, y);
+      case Op::conv_dw:
+        return conv_dw(n);
+      case Op::norm_stats:
+        return norm_stats(n, y);
+      case Op::normalize:
+        return normalize(n, y);
+      case Op::normalize_sums:
+        return normalize_sums(n, y);
+      case Op::normalize_dx:
+        return normalize_dx(n, y);
+      case Op::normalize_dw:
+        return normalize_dw(n);
+      case Op::dot_tokens:
+        return dot_tokens(n, y);
+      case Op::softmax:
+        return softmax(n, y);
+      case Op::softmax_dx:
+        return softmax_dx(n, y);
+      case Op::mix_tokens:
+        return mix(n, y, false);
+      case Op::mix_tokens_transposed:
+        return mix(n, y, true);
+      default:
+        return simple(n, y);
     }
   }
 
@@ -75,17 +95,26 @@ class Interpreter {
   void simple(const Node& n, Out& y) {
     const int w = n.shape.w, px = n.shape.pixels();
     for (std::size_t i = 0; i < y.size(); ++i) {
-      const int c = static_cast<int>(i) / px, p = static_cast<int>(i) % px, row = p / w, col = p % w;
+      const int c = static_cast<int>(i) / px, p = static_cast<int>(i) % px, row = p / w,
+                col = p % w;
       switch (n.op) {
-        case Op::silu: y[i] = in(n, 0)[i] * sigmoid(in(n, 0)[i]); break;
+        case Op::silu:
+          y[i] = in(n, 0)[i] * sigmoid(in(n, 0)[i]);
+          break;
         case Op::silu_dx: {
           const double x = in(n, 0)[i], s = sigmoid(x);
           y[i] = in(n, 1)[i] * (s + x * s * (1 - s));
           break;
         }
-        case Op::add: y[i] = in(n, 0)[i] + in(n, 1)[shape(n, 1) == n.shape ? i : c]; break;
-        case Op::scale: y[i] = n.a.alpha * in(n, 0)[i]; break;
-        case Op::upsample: y[i] = in(n, 0)[c * (px / 4) + (row / 2) * (w / 2) + col / 2]; break;
+        case Op::add:
+          y[i] = in(n, 0)[i] + in(n, 1)[shape(n, 1) == n.shape ? i : c];
+          break;
+        case Op::scale:
+          y[i] = n.a.alpha * in(n, 0)[i];
+          break;
+        case Op::upsample:
+          y[i] = in(n, 0)[c * (px / 4) + (row / 2) * (w / 2) + col / 2];
+          break;
         case Op::upsample_dx:
           for (int k = 0; k < 4; ++k) {
             y[i] += in(n, 0)[c * px * 4 + (2 * row + k / 2) * 2 * w + 2 * col + k % 2];
@@ -96,12 +125,18 @@ class Interpreter {
           y[i] = c < first ? in(n, 0)[i] : in(n, 1)[(c - first) * px + p];
           break;
         }
-        case Op::slice: y[i] = in(n, 0)[(n.a.begin + c) * px + p]; break;
-        case Op::dropout: y[i] = in(n, 0)[i]; break;
-        case Op::sum_pixels:
-          for (int k = 0; k < shape(n, 0).pixels(); ++k) y[i] += in(n, 0)[i * shape(n, 0).pixels() + k];
+        case Op::slice:
+          y[i] = in(n, 0)[(n.a.begin + c) * px + p];
           break;
-        default: DDPM_CHECK(false, "{}", to_string(n.op));
+        case Op::dropout:
+          y[i] = in(n, 0)[i];
+          break;
+        case Op::sum_pixels:
+          for (int k = 0; k < shape(n, 0).pixels(); ++k)
+            y[i] += in(n, 0)[i * shape(n, 0).pixels() + k];
+          break;
+        default:
+          DDPM_CHECK(false, "{}", to_string(n.op));
       }
     }
   }
@@ -112,8 +147,8 @@ class Interpreter {
       double angle = std::exp(-std::log(10000.0) * i / (half - n.a.freq_shift)) * time;
       double s = std::sin(angle), c = std::cos(angle);
       if (float_time) {
-        const float exponent = -9.210340371976184f * static_cast<float>(i) /
-                               static_cast<float>(half - n.a.freq_shift);
+        const float exponent =
+            -9.210340371976184f * static_cast<float>(i) / static_cast<float>(half - n.a.freq_shift);
         const float a = static_cast<float>(time) * static_cast<float>(std::exp(double{exponent}));
         s = static_cast<float>(std::sin(double{a}));
         c = static_cast<float>(std::cos(double{a}));
@@ -123,7 +158,8 @@ class Interpreter {
     }
   }
 
-  // Calls f(out channel, out pixel, in channel, in pixel, index of the weight) for every product of a convolution.
+  // Calls f(out channel, out pixel, in channel, in pixel, index of the weight) for every product of
+  // a convolution.
   template <class F>
   static void for_products(const Attributes& a, Shape x, Shape y, const F& f) {
     const int k = a.kernel;

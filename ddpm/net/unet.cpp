@@ -41,7 +41,8 @@ class Builder {
   }
 
   Value resnet(Value x, const std::string& name, int channels) {
-    const Value first = g_.conv(g_.silu(norm(x, name + ".norm1")), name + ".conv1", channels, 3, 1, 1, 1);
+    const Value first =
+        g_.conv(g_.silu(norm(x, name + ".norm1")), name + ".conv1", channels, 3, 1, 1, 1);
     const Value time = g_.linear(time_, name + ".time_emb_proj", channels);
     const Value inner = g_.dropout(g_.silu(norm(g_.add(first, time), name + ".norm2")), c_.dropout);
     const Value second = g_.conv(inner, name + ".conv2", channels, 3, 1, 1, 1);
@@ -93,8 +94,8 @@ class Builder {
       skips_.pop_back();
     }
     if (level == 0) return h;
-    return g_.conv(g_.upsample(h), prefix + ".upsamplers.0.conv", c_.block_out_channels[level], 3, 1,
-                   1, 1);
+    return g_.conv(g_.upsample(h), prefix + ".upsamplers.0.conv", c_.block_out_channels[level], 3,
+                   1, 1, 1);
   }
 
   const UNetConfig& c_;
@@ -123,12 +124,11 @@ void check_channels(const UNetConfig& c, Problems& problems) {
   for (const int n : c.block_out_channels) {
     problems.require(n >= 1 && n <= 8192, "block_out_channels: got {}, expected 1..8192", n);
     problems.require(c.norm_num_groups >= 1 && n % std::max(1, c.norm_num_groups) == 0,
-                     "block_out_channels {} is not divisible by norm_num_groups {}; try {} groups", n,
-                     c.norm_num_groups, n % 8 == 0 ? 8 : 1);
-    problems.require(c.attention_head_dim == 0 ||
-                         (c.attention_head_dim > 0 && n % c.attention_head_dim == 0),
-                     "block_out_channels {} is not divisible by attention_head_dim {}", n,
-                     c.attention_head_dim);
+                     "block_out_channels {} is not divisible by norm_num_groups {}; try {} groups",
+                     n, c.norm_num_groups, n % 8 == 0 ? 8 : 1);
+    problems.require(
+        c.attention_head_dim == 0 || (c.attention_head_dim > 0 && n % c.attention_head_dim == 0),
+        "block_out_channels {} is not divisible by attention_head_dim {}", n, c.attention_head_dim);
   }
   if (!c.block_out_channels.empty()) {
     problems.require(c.block_out_channels[0] % 2 == 0,
@@ -142,8 +142,8 @@ void check_size(const UNetConfig& c, Problems& problems) {
   const int unit = 1 << std::min(20, std::max(0, levels - 1));
   for (const int side : {c.height, c.width}) {
     problems.require(side >= 1 && side <= 4096 && side % unit == 0,
-                     "size {}x{}: {} levels need sides of 1..4096 divisible by {}; got {}", c.height,
-                     c.width, levels, unit, side);
+                     "size {}x{}: {} levels need sides of 1..4096 divisible by {}; got {}",
+                     c.height, c.width, levels, unit, side);
   }
 }
 

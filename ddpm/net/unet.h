@@ -25,14 +25,16 @@ struct UNetConfig {
   bool operator==(const UNetConfig&) const = default;
 };
 
-/// Throws Error that names every value that cannot be (channels not divisible by groups, sizes not divisible by 2^(levels - 1), ...).
+/// Throws Error that names every value that cannot be (channels not divisible by groups, sizes not
+/// divisible by 2^(levels - 1), ...).
 void check_unet(const UNetConfig& config);
 
 /// x {in_channels, h, w} and time -> {out_channels, h, w}. Calls check_unet.
 Graph unet(const UNetConfig& config);
 
-/// The paper's initialisation: variance scaling, fan_avg, uniform; the last conv of each residual block, attention's output and
-/// conv_out with scale 1e-10; norms 1 and 0; biases 0. From Philox, so equal on every machine.
+/// The paper's initialisation: variance scaling, fan_avg, uniform; the last conv of each residual
+/// block, attention's output and conv_out with scale 1e-10; norms 1 and 0; biases 0. From Philox,
+/// so equal on every machine.
 Params init_unet(const Graph& graph, std::uint64_t seed);
 
 }  // namespace ddpm

@@ -7,7 +7,8 @@ namespace ddpm {
 namespace {
 
 bool ends_with(const std::string& name, std::string_view tail) {
-  return name.size() >= tail.size() && name.compare(name.size() - tail.size(), tail.size(), tail) == 0;
+  return name.size() >= tail.size() &&
+         name.compare(name.size() - tail.size(), tail.size(), tail) == 0;
 }
 
 // The layers that start (almost) at zero, so that every block starts as the identity.
@@ -16,7 +17,8 @@ bool starts_at_zero(const std::string& name) {
          name == "conv_out.weight";
 }
 
-// Variance scaling, fan_avg, uniform (App. B's code): U(-limit, limit), limit = sqrt(3 scale / fan_avg).
+// Variance scaling, fan_avg, uniform (App. B's code): U(-limit, limit), limit = sqrt(3 scale /
+// fan_avg).
 void init_weight(const ParamSpec& spec, const NoiseKey& key, std::span<float> out) {
   const int area = spec.shape.size() == 4 ? spec.shape[2] * spec.shape[3] : 1;
   const double fan_average = 0.5 * (spec.shape[0] + spec.shape[1]) * area;

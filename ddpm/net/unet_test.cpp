@@ -63,7 +63,8 @@ TEST(UNet, NamesEveryImpossibleValueAtOnce) {
 TEST(InitUNet, ScalesWeightsByTheirFanAndZeroesTheLastLayers) {
   const Graph g = unet({.block_out_channels = {32, 64}, .attention = {false, true}});
   const Params params = init_unet(g, 7);
-  // Uniform in +-limit: variance limit^2 / 3 = 1 / fan_avg = 1 / (9 * 48); 18432 values, so the estimate is good to 2 % (3 sigma).
+  // Uniform in +-limit: variance limit^2 / 3 = 1 / fan_avg = 1 / (9 * 48); 18432 values, so the
+  // estimate is good to 2 % (3 sigma).
   const auto w = params.tensor("down_blocks.1.resnets.0.conv1.weight");
   double squares = 0;
   for (const float v : w) squares += double{v} * v;

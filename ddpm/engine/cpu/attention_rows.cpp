@@ -1,5 +1,5 @@
-// Attention as matrix products over tokens (pixels). In a matrix of scores, row i is a pixel and head h's columns are the
-// channels [h T, (h + 1) T), T the number of tokens.
+// Attention as matrix products over tokens (pixels). In a matrix of scores, row i is a pixel and
+// head h's columns are the channels [h T, (h + 1) T), T the number of tokens.
 #include <algorithm>
 
 #include "ddpm/base/error.h"
@@ -16,8 +16,8 @@ Taps token_taps(const View& v) {
   return taps;
 }
 
-// y[i, columns of head h] = alpha * sum_k x[i, ks of head h] * m[k][column]: what dot_tokens and mix_tokens share. `m` is
-// packed from the second input when the row runs.
+// y[i, columns of head h] = alpha * sum_k x[i, ks of head h] * m[k][column]: what dot_tokens and
+// mix_tokens share. `m` is packed from the second input when the row runs.
 class TokenProductRow : public RowOp {
  public:
   TokenProductRow(const RowContext& c, int inner, int columns, bool transpose)
@@ -65,9 +65,12 @@ class TokenProductRow : public RowOp {
                              .end = x_.pixels()});
   }
 
-  int used(int panel) const { return std::min(panels_.floats(panel), columns_ - panels_.begin(panel)); }
+  int used(int panel) const {
+    return std::min(panels_.floats(panel), columns_ - panels_.begin(panel));
+  }
 
-  // [k][column]; transposed: column j is token j of the second input, k its channel; else k is the token, j its channel.
+  // [k][column]; transposed: column j is token j of the second input, k its channel; else k is the
+  // token, j its channel.
   void pack_panel(int image, int head, int panel, float* to) const {
     const int width = panels_.floats(panel), first = panels_.begin(panel), n = used(panel);
     const std::size_t stride = m_.stride();
@@ -75,7 +78,8 @@ class TokenProductRow : public RowOp {
     if (transpose_) {
       const float* from = m_.image(image) + head * inner_ + first * stride;
       for (int j = 0; j < n; ++j) {
-        for (int k = 0; k < inner_; ++k) to[static_cast<std::size_t>(k) * width + j] = from[j * stride + k];
+        for (int k = 0; k < inner_; ++k)
+          to[static_cast<std::size_t>(k) * width + j] = from[j * stride + k];
       }
     } else {
       const float* from = m_.image(image) + head * columns_ + first;
@@ -170,7 +174,11 @@ class TransposedProductRow : public RowOp {
 class SoftmaxRow : public RowOp {
  public:
   explicit SoftmaxRow(const RowContext& c)
-      : in_(c.in), y_(c.out), heads_(c.node.a.heads), tokens_(y_.pixels()), workspace_(c.workspace) {
+      : in_(c.in),
+        y_(c.out),
+        heads_(c.node.a.heads),
+        tokens_(y_.pixels()),
+        workspace_(c.workspace) {
     workspace_.require(padded(tokens_));
   }
 
@@ -206,10 +214,13 @@ std::unique_ptr<RowOp> make_attention_row(const RowContext& c) {
       return std::make_unique<TokenProductRow>(c, c.in[0].shape.c / heads, c.in[1].pixels(), true);
     case Op::mix_tokens:
       return std::make_unique<TokenProductRow>(c, c.in[1].pixels(), c.in[1].shape.c / heads, false);
-    case Op::mix_tokens_transposed: return std::make_unique<TransposedProductRow>(c);
+    case Op::mix_tokens_transposed:
+      return std::make_unique<TransposedProductRow>(c);
     case Op::softmax:
-    case Op::softmax_dx: return std::make_unique<SoftmaxRow>(c);
-    default: return nullptr;
+    case Op::softmax_dx:
+      return std::make_unique<SoftmaxRow>(c);
+    default:
+      return nullptr;
   }
 }
 

@@ -1,5 +1,6 @@
-// The weight gradient of a direct convolution: dW[o][i][tap] = sum over images and pixels of x[p + tap][i] dy[p][o], one fma
-// chain an entry, in increasing (image, pixel), for each slice of the batch by itself.
+// The weight gradient of a direct convolution: dW[o][i][tap] = sum over images and pixels of x[p +
+// tap][i] dy[p][o], one fma chain an entry, in increasing (image, pixel), for each slice of the
+// batch by itself.
 #include <algorithm>
 
 #include "ddpm/engine/cpu/conv_tables.h"
@@ -8,8 +9,9 @@
 namespace ddpm::cpu {
 namespace {
 
-constexpr int kRowsPerTask = 16;      // input channels: with all taps and 32 outputs 18 KiB of accumulators at 3x3
-constexpr int kPixelsPerPass = 512;   // at least; what a pass reads should stay in L2
+constexpr int kRowsPerTask =
+    16;  // input channels: with all taps and 32 outputs 18 KiB of accumulators at 3x3
+constexpr int kPixelsPerPass = 512;  // at least; what a pass reads should stay in L2
 
 class ConvDwRow : public RowOp {
  public:
@@ -49,8 +51,10 @@ class ConvDwRow : public RowOp {
     return static_cast<std::size_t>(n_taps_) * kRowsPerTask * panels_.width;
   }
 
-  // Accumulators [tap][row][column] over passes of whole images, then scattered into the stored layout.
-  void tile(Params& gradient, int first_image, int images, int first_row, int panel, float* acc) const {
+  // Accumulators [tap][row][column] over passes of whole images, then scattered into the stored
+  // layout.
+  void tile(Params& gradient, int first_image, int images, int first_row, int panel,
+            float* acc) const {
     std::fill_n(acc, tile_floats(), 0.0f);
     const int per_pass = std::max(1, kPixelsPerPass / dy_.pixels());
     for (int done = 0; done < images; done += per_pass) {

@@ -1,4 +1,5 @@
-// Direct convolutions, forward and data gradient: one fma chain an output, in increasing (tap, channel).
+// Direct convolutions, forward and data gradient: one fma chain an output, in increasing (tap,
+// channel).
 #include <algorithm>
 
 #include "ddpm/engine/cpu/conv_tables.h"
@@ -16,7 +17,8 @@ WeightShape weight_shape(const RowContext& c, int in, int out) {
   return {out, in, c.node.a.kernel * c.node.a.kernel};
 }
 
-// y = w * x over a table of taps. The data gradient is the same product with the roles of in and out exchanged.
+// y = w * x over a table of taps. The data gradient is the same product with the roles of in and
+// out exchanged.
 class PanelRow : public RowOp {
  public:
   PanelRow(const RowContext& c, WeightShape shape, bool backward)
@@ -53,8 +55,8 @@ class PanelRow : public RowOp {
   }
 
  private:
-  // Pixels a task: a multiple of every kernel's block, small enough to share the work out, large enough to keep a panel
-  // of weights in use.
+  // Pixels a task: a multiple of every kernel's block, small enough to share the work out, large
+  // enough to keep a panel of weights in use.
   int chunk_of(int total, int threads) const {
     constexpr int kUnit = 24, kMost = 384;
     const int share = total * panels_.count / (threads * 6);
@@ -80,7 +82,8 @@ class PanelRow : public RowOp {
             .end = end};
   }
 
-  // [tap][channel of x][column of the panel], columns past the end zero. Reads the stored [out, in, taps] in order.
+  // [tap][channel of x][column of the panel], columns past the end zero. Reads the stored [out, in,
+  // taps] in order.
   void pack_panel(const float* w, int panel) {
     float* to = weights_.data() + panel * panel_floats_;
     const int width = panels_.floats(panel), first = panels_.begin(panel);

@@ -9,9 +9,11 @@
 
 namespace ddpm::cpu {
 
-using Taps = std::vector<std::int32_t>;  // offset in floats from the start of an image, -1 = outside
+using Taps =
+    std::vector<std::int32_t>;  // offset in floats from the start of an image, -1 = outside
 
-/// [output pixel][kernel^2] into the input image: what output pixel p reads at tap kh * kernel + kw.
+/// [output pixel][kernel^2] into the input image: what output pixel p reads at tap kh * kernel +
+/// kw.
 Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out);
 
 /// [input pixel][kernel^2] into the output's gradient: where input pixel p was read at each tap.
@@ -20,7 +22,8 @@ Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out);
 /// [rows][columns] -> [columns][rows].
 Taps transposed(const Taps& taps, int columns);
 
-/// The panels of a matrix product with `columns` outputs: full ones of two vectors, then perhaps one of one vector.
+/// The panels of a matrix product with `columns` outputs: full ones of two vectors, then perhaps
+/// one of one vector.
 struct Panels {
   explicit Panels(int columns);
 

@@ -12,7 +12,8 @@ class CpuDenoiser : public Denoiser {
     program_.pack(params);
   }
 
-  void predict(std::span<const float> x, std::span<const double> time, std::span<float> out) override {
+  void predict(std::span<const float> x, std::span<const double> time,
+               std::span<float> out) override {
     const int images = static_cast<int>(time.size());
     DDPM_CHECK(x.size() == images * input_.shape.size() && out.size() == x.size());
     write_planar(input_, x);

@@ -47,8 +47,8 @@ void add_row(const float* x, const float* v, float* y, int pixels, int width) {
   }
 }
 
-void affine(const float* x, const float* shift, const float* gain, const float* bias, float* y, int pixels,
-            int width, int stride) {
+void affine(const float* x, const float* shift, const float* gain, const float* bias, float* y,
+            int pixels, int width, int stride) {
   for (int c = 0; c < width; c += kWidth) {
     const V s = load(shift + c), g = load(gain + c), b = load(bias + c);
     for (int p = 0; p < pixels; ++p) {
@@ -79,7 +79,8 @@ HWY_INLINE void sum_terms(double* sums, int pixels, int width, int stride, const
     for (int begin = 0; begin < pixels; begin += kSumBlock) {
       const int end = std::min(pixels, begin + kSumBlock);
       V sum = hn::Zero(D());
-      for (int p = begin; p < end; ++p) sum = term(static_cast<std::size_t>(p) * stride + c, c, sum);
+      for (int p = begin; p < end; ++p)
+        sum = term(static_cast<std::size_t>(p) * stride + c, c, sum);
       HWY_ALIGN float block[kWidth];
       store(sum, block);
       for (int l = 0; l < kWidth; ++l) total[l] += static_cast<double>(block[l]);
@@ -115,12 +116,13 @@ void sum(const float* x, double* sums, int pixels, int width, int stride) {
   sum_terms(sums, pixels, width, stride, SumTerm{x});
 }
 
-void sum_squares(const float* x, const float* shift, double* sums, int pixels, int width, int stride) {
+void sum_squares(const float* x, const float* shift, double* sums, int pixels, int width,
+                 int stride) {
   sum_terms(sums, pixels, width, stride, SquareTerm{x, shift});
 }
 
-void sum_products(const float* x, const float* dy, const float* shift, double* sums, int pixels, int width,
-                  int stride) {
+void sum_products(const float* x, const float* dy, const float* shift, double* sums, int pixels,
+                  int width, int stride) {
   sum_terms(sums, pixels, width, stride, ProductTerm{x, dy, shift});
 }
 
@@ -163,12 +165,14 @@ void softmax_dx(const float* p, const float* dp, float* dx, int n) {
   for (int j = 0; j < n; ++j) dx[j] = p[j] * (dp[j] - dot);
 }
 
-// Kingma & Ba 2015 in torch's form: w -= rate m / (sqrt(v) / root_correction + epsilon); then the EMA.
+// Kingma & Ba 2015 in torch's form: w -= rate m / (sqrt(v) / root_correction + epsilon); then the
+// EMA.
 template <class Vec, class Load, class Store, class Set>
 HWY_INLINE void adam_step(const Adam& a, std::size_t i, Load get, Store put, Set set) {
   const Vec one = set(1.0f);
   const Vec g = hn::Mul(get(a.g + i), set(a.clip));
-  const Vec m = hn::Add(hn::Mul(get(a.m + i), set(a.beta1)), hn::Mul(g, hn::Sub(one, set(a.beta1))));
+  const Vec m =
+      hn::Add(hn::Mul(get(a.m + i), set(a.beta1)), hn::Mul(g, hn::Sub(one, set(a.beta1))));
   const Vec v = hn::Add(hn::Mul(get(a.v + i), set(a.beta2)),
                         hn::Mul(hn::Mul(g, g), hn::Sub(one, set(a.beta2))));
   const Vec root = hn::Add(hn::Div(hn::Sqrt(v), set(a.root_correction)), set(a.epsilon));
@@ -184,8 +188,8 @@ void adam(const Adam& a) {
   std::size_t i = 0;
   for (; i + kWidth <= a.n; i += kWidth) {
     adam_step<V>(
-        a, i, [](const float* p) HWY_ATTR { return load(p); }, [](V v, float* p) HWY_ATTR { store(v, p); },
-        [](float x) HWY_ATTR { return all(x); });
+        a, i, [](const float* p) HWY_ATTR { return load(p); },
+        [](V v, float* p) HWY_ATTR { store(v, p); }, [](float x) HWY_ATTR { return all(x); });
   }
   using D1 = hn::CappedTag<float, 1>;
   for (; i < a.n; ++i) {

@@ -53,9 +53,10 @@ double rms(std::span<const double> v) {
   return std::sqrt(sum / static_cast<double>(v.size()));
 }
 
-// Float32 rounds each of the network's ~40 layers to 6e-8 relative; errors of that size add up like a random walk through
-// residual sums (sqrt(40) * 6e-8 = 4e-7) and group norm amplifies them by at most a small factor. 5e-6 of the value's rms leaves a
-// factor of ten; every wrong index or coefficient is off by more than 1e-2.
+// Float32 rounds each of the network's ~40 layers to 6e-8 relative; errors of that size add up like
+// a random walk through residual sums (sqrt(40) * 6e-8 = 4e-7) and group norm amplifies them by at
+// most a small factor. 5e-6 of the value's rms leaves a factor of ten; every wrong index or
+// coefficient is off by more than 1e-2.
 constexpr double kTol = 5e-6;
 
 void expect_close(std::span<const float> got, const Doubles& want, const std::string& what) {
@@ -105,7 +106,8 @@ void run_slices(Learner& learner, const Step& step, std::size_t at_once, std::ui
   const std::size_t size = step.x.size() / step.sample.size();
   std::size_t first = 0;
   for (std::size_t s = 0; s < step.slices.size(); s += at_once) {
-    const auto slices = std::span(step.slices).subspan(s, std::min(at_once, step.slices.size() - s));
+    const auto slices =
+        std::span(step.slices).subspan(s, std::min(at_once, step.slices.size() - s));
     std::size_t n = 0;
     for (const int slice : slices) n += slice;
     std::vector<double> time;
@@ -140,7 +142,8 @@ TEST(Engine, GradientsAgreeWithTheDoubleInterpreter) {
     }
     const Params got = learner->gradients();
     for (const ParamSpec& spec : g.params()) {
-      // The bias of to_k has gradient 0 in theory (softmax ignores a constant): only rounding is left of it.
+      // The bias of to_k has gradient 0 in theory (softmax ignores a constant): only rounding is
+      // left of it.
       if (spec.name.find(".to_k.bias") != std::string::npos) continue;
       expect_close(got.tensor(spec.name), oracle.gradients.at(spec.name), spec.name);
     }
@@ -155,7 +158,8 @@ class IsaTest : public testing::TestWithParam<const char*> {
   void TearDown() override { cpu::set_isa(""); }
 };
 
-std::vector<float> predict(const Graph& g, const Params& params, int threads, int batch, int images) {
+std::vector<float> predict(const Graph& g, const Params& params, int threads, int batch,
+                           int images) {
   ThreadPool pool(threads);
   auto denoiser = cpu::make_denoiser(g, params, batch, pool);
   const std::size_t size = denoiser->shape().size();
@@ -163,7 +167,8 @@ std::vector<float> predict(const Graph& g, const Params& params, int threads, in
   std::vector<float> out(x.size());
   for (int first = 0; first < images; first += batch) {
     const int n = std::min(batch, images - first);
-    denoiser->predict(std::span(x).subspan(first * size, n * size), std::span(kTimes).subspan(first, n),
+    denoiser->predict(std::span(x).subspan(first * size, n * size),
+                      std::span(kTimes).subspan(first, n),
                       std::span(out).subspan(first * size, n * size));
   }
   return out;
@@ -183,7 +188,8 @@ TEST_P(IsaTest, EveryImageHasTheSameBitsForAnyBatchAndThreads) {
   ASSERT_TRUE(cpu::set_isa(GetParam()));
   for (const int threads : {1, 2, 3}) {
     for (const int batch : {1, 3, 7}) {
-      EXPECT_EQ(predict(g, params, threads, batch, 7), want) << threads << " threads, batch " << batch;
+      EXPECT_EQ(predict(g, params, threads, batch, 7), want)
+          << threads << " threads, batch " << batch;
     }
   }
 }

@@ -15,13 +15,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace ddpm::cpu::HWY_NAMESPACE {
 
-// Pixels in one block of the panel product: accumulators, weights and one broadcast fill the register file (32 vectors on
-// AVX-512, 16 on AVX2). Blocking leaves values alone: every accumulator is its own chain.
+// Pixels in one block of the panel product: accumulators, weights and one broadcast fill the
+// register file (32 vectors on AVX-512, 16 on AVX2). Blocking leaves values alone: every
+// accumulator is its own chain.
 constexpr int kBlock = kWidth == 16 ? 8 : kWidth == 8 ? 6 : 4;
 
 // The rows of a block of pixels at one tap.
 template <int R>
-HWY_INLINE void find_rows(const PanelProduct& a, int first, int tap, const float* HWY_RESTRICT rows[R]) {
+HWY_INLINE void find_rows(const PanelProduct& a, int first, int tap,
+                          const float* HWY_RESTRICT rows[R]) {
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
     const int p = first + r;
@@ -74,7 +76,8 @@ HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
   }
   const int rows = std::min(R, a.end - first);
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {  // a constant bound: a variable one would force the accumulators into memory
+  for (int r = 0; r < R;
+       ++r) {  // a constant bound: a variable one would force the accumulators into memory
     if (r < rows) store_columns<W>(a, acc[r], a.y + (first + r) * a.y_stride);
   }
 }

@@ -20,7 +20,8 @@ std::unique_ptr<Params> GradientSum::take() {
 
 void GradientSum::add(std::unique_ptr<Params> gradient) {
   partials_.push_back({1, std::move(gradient)});
-  while (partials_.size() > 1 && partials_[partials_.size() - 2].slices == partials_.back().slices) {
+  while (partials_.size() > 1 &&
+         partials_[partials_.size() - 2].slices == partials_.back().slices) {
     merge_newest();
   }
 }

@@ -1,4 +1,5 @@
-// Adds the gradients of slices by a fixed binary tree, whoever computed them and in whatever groups.
+// Adds the gradients of slices by a fixed binary tree, whoever computed them and in whatever
+// groups.
 #pragma once
 
 #include <memory>
@@ -9,13 +10,15 @@
 
 namespace ddpm::cpu {
 
-/// A binary counter: after slice k, equal-sized partial sums are merged, older one first, so that at most log2(slices) + 1 of
-/// them exist. finish() merges what is left from the newest back. The tree depends on the number of slices alone.
+/// A binary counter: after slice k, equal-sized partial sums are merged, older one first, so that
+/// at most log2(slices) + 1 of them exist. finish() merges what is left from the newest back. The
+/// tree depends on the number of slices alone.
 class GradientSum {
  public:
   GradientSum(const std::vector<ParamSpec>& specs, ThreadPool& pool) : specs_(specs), pool_(pool) {}
 
-  /// A tensor set to write a slice's gradient into; give it back through add() in the order of the slices.
+  /// A tensor set to write a slice's gradient into; give it back through add() in the order of the
+  /// slices.
   std::unique_ptr<Params> take();
   void add(std::unique_ptr<Params> gradient);
 

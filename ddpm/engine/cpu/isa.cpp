@@ -13,9 +13,10 @@ void select_isa_from_environment() {
   if (!wanted || !*wanted) return;
   const std::string best = isa_name();
   if (!set_isa(wanted)) {
-    throw Error("[engine] DDPM_ISA: got '{}', expected scalar, avx2 or avx512 as far as this CPU has them "
-                "(its best is {}); try unsetting DDPM_ISA",
-                wanted, best);
+    throw Error(
+        "[engine] DDPM_ISA: got '{}', expected scalar, avx2 or avx512 as far as this CPU has them "
+        "(its best is {}); try unsetting DDPM_ISA",
+        wanted, best);
   }
 }
 

@@ -12,11 +12,16 @@ namespace ddpm::cpu::HWY_NAMESPACE {
 
 constexpr const char* isa() {
   switch (HWY_TARGET) {
-    case HWY_SCALAR: return "scalar";
-    case HWY_AVX2: return "avx2";
-    case HWY_AVX3: return "avx512";
-    case HWY_NEON: return "neon";
-    default: return "other";
+    case HWY_SCALAR:
+      return "scalar";
+    case HWY_AVX2:
+      return "avx2";
+    case HWY_AVX3:
+      return "avx512";
+    case HWY_NEON:
+      return "neon";
+    default:
+      return "other";
   }
 }
 

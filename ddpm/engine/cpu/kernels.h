@@ -1,7 +1,9 @@
-// The vector kernels of the CPU engine, one table an instruction set. Every kernel gives the same bits on each of them: vectors
-// run across outputs, an output is one fma chain in increasing k, and sums across lanes use a fixed tree.
+// The vector kernels of the CPU engine, one table an instruction set. Every kernel gives the same
+// bits on each of them: vectors run across outputs, an output is one fma chain in increasing k, and
+// sums across lanes use a fixed tree.
 //
-// Activations are [image][pixel][channel] with channels padded to a multiple of 16; what lies in the padding is zero.
+// Activations are [image][pixel][channel] with channels padded to a multiple of 16; what lies in
+// the padding is zero.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +17,14 @@ inline constexpr int kLanes = 16;  // channels are padded to this; partial sums 
 
 inline int padded(int channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
 
-/// y[p, 0 .. columns) = alpha * (bias + sum over taps, then channels, of x[p + tap, c] * w[tap][c]) for the pixels
-/// [begin, end), counted through all images: a convolution seen as a matrix product whose rows are found by a table.
+/// y[p, 0 .. columns) = alpha * (bias + sum over taps, then channels, of x[p + tap, c] * w[tap][c])
+/// for the pixels [begin, end), counted through all images: a convolution seen as a matrix product
+/// whose rows are found by a table.
 struct PanelProduct {
   const float* x;
-  std::size_t x_image;       // floats from one image to the next
-  const std::int32_t* taps;  // [pixels an image][n_taps]: offset in the image, or -1 for a row of zeros
+  std::size_t x_image;  // floats from one image to the next
+  const std::int32_t*
+      taps;  // [pixels an image][n_taps]: offset in the image, or -1 for a row of zeros
   int pixels, n_taps, channels;
   const float* zeros;  // at least `channels` of them
   const float* w;      // [n_taps][channels][vectors * vector width]
@@ -33,8 +37,8 @@ struct PanelProduct {
   int begin, end;
 };
 
-/// dw[r][0 .. vectors * width) += sum over the pixels of a[p + tap, r] * b[p] for r in [0, rows): one fma chain in the order of the
-/// pixels, continued from what dw holds. rows <= kOuterRows.
+/// dw[r][0 .. vectors * width) += sum over the pixels of a[p + tap, r] * b[p] for r in [0, rows):
+/// one fma chain in the order of the pixels, continued from what dw holds. rows <= kOuterRows.
 struct OuterProduct {
   const float* a;            // of image 0, first row
   std::size_t a_image;       // floats from one image to the next
@@ -74,20 +78,23 @@ struct Kernels {
 
   // y[p][c] = x[p][c] + v[c], c in [0, width), width a multiple of 16.
   void (*add_row)(const float* x, const float* v, float* y, int pixels, int width);
-  // y[p][c] = fma(x[p][c] - shift[c], gain[c], bias[c]) over one image's channels [0, width) of `stride`.
+  // y[p][c] = fma(x[p][c] - shift[c], gain[c], bias[c]) over one image's channels [0, width) of
+  // `stride`.
   void (*affine)(const float* x, const float* shift, const float* gain, const float* bias, float* y,
                  int pixels, int width, int stride);
   // dx = fma(dy, p[c], fma(x - shift[c], q[c], r[c])).
-  void (*affine_dx)(const float* x, const float* dy, const float* shift, const float* p, const float* q,
-                    const float* r, float* dx, int pixels, int width, int stride);
+  void (*affine_dx)(const float* x, const float* dy, const float* shift, const float* p,
+                    const float* q, const float* r, float* dx, int pixels, int width, int stride);
 
-  // Sums over pixels in float blocks of 32 pixels, added in double: sums[c] over [0, width) of `stride`.
+  // Sums over pixels in float blocks of 32 pixels, added in double: sums[c] over [0, width) of
+  // `stride`.
   void (*sum)(const float* x, double* sums, int pixels, int width, int stride);
   // sums[c] of (x - shift[c])^2.
-  void (*sum_squares)(const float* x, const float* shift, double* sums, int pixels, int width, int stride);
+  void (*sum_squares)(const float* x, const float* shift, double* sums, int pixels, int width,
+                      int stride);
   // sums[c] of dy * (x - shift[c]).
-  void (*sum_products)(const float* x, const float* dy, const float* shift, double* sums, int pixels,
-                       int width, int stride);
+  void (*sum_products)(const float* x, const float* dy, const float* shift, double* sums,
+                       int pixels, int width, int stride);
 
   // Over rows of n floats (n any); scratch has room for n rounded up to 16.
   void (*softmax)(const float* x, float* y, int n, float* scratch);
@@ -101,7 +108,8 @@ struct Kernels {
 /// The table in use: the best this CPU has, or what set_isa() chose.
 const Kernels& kernels();
 
-/// "scalar", "avx2", "avx512", "neon", or "" for the best. False when unknown or not available here.
+/// "scalar", "avx2", "avx512", "neon", or "" for the best. False when unknown or not available
+/// here.
 bool set_isa(std::string_view name);
 
 }  // namespace ddpm::cpu

@@ -61,7 +61,8 @@ class CpuLearner : public Learner {
 std::span<const float> CpuLearner::forward(const Batch& batch) {
   const std::size_t images = batch.time.size();
   DDPM_CHECK(static_cast<int>(batch.slices.size()) <= max_slices_);
-  DDPM_CHECK(std::accumulate(batch.slices.begin(), batch.slices.end(), 0) == static_cast<int>(images));
+  DDPM_CHECK(std::accumulate(batch.slices.begin(), batch.slices.end(), 0) ==
+             static_cast<int>(images));
   DDPM_CHECK(batch.x.size() == images * input_.shape.size() && batch.sample.size() == images);
   slices_.assign(batch.slices.begin(), batch.slices.end());
   time_.assign(batch.time.begin(), batch.time.end());
@@ -121,7 +122,8 @@ double CpuLearner::update(const AdamStep& step) {
 
 void CpuLearner::adam(const Params& gradient, const AdamStep& step, double clip) {
   const auto t = static_cast<double>(step.step);
-  const double correction1 = 1 - exact::pow(step.beta1, t), correction2 = 1 - exact::pow(step.beta2, t);
+  const double correction1 = 1 - exact::pow(step.beta1, t),
+               correction2 = 1 - exact::pow(step.beta2, t);
   constexpr std::size_t kChunk = 32'768;
   const std::size_t total = weights_.all().size();
   pool_.run(static_cast<int>((total + kChunk - 1) / kChunk), [&](int task, int) {

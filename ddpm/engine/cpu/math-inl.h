@@ -1,4 +1,5 @@
-// Vector helpers. Included once for each instruction set: no include guard by #pragma once (Highway's pattern).
+// Vector helpers. Included once for each instruction set: no include guard by #pragma once
+// (Highway's pattern).
 #if defined(DDPM_ENGINE_CPU_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DDPM_ENGINE_CPU_MATH_INL_H_
 #undef DDPM_ENGINE_CPU_MATH_INL_H_

@@ -43,8 +43,9 @@ std::vector<Lifetime> lifetimes(const Graph& graph, int images) {
 MemoryPlan plan_memory(const std::vector<Lifetime>& values) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return values[a].floats > values[b].floats; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return values[a].floats > values[b].floats;
+  });
   MemoryPlan plan{std::vector<std::size_t>(values.size()), 0};
   std::vector<std::size_t> placed;
   std::vector<Range> taken;

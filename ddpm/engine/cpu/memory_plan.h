@@ -14,7 +14,8 @@ struct Lifetime {
   int first = 0, last = 0;
 };
 
-/// Values of rows that make none have 0 floats. `images` copies of each value; the graph's output lives to the end.
+/// Values of rows that make none have 0 floats. `images` copies of each value; the graph's output
+/// lives to the end.
 std::vector<Lifetime> lifetimes(const Graph& graph, int images);
 
 struct MemoryPlan {
@@ -22,7 +23,8 @@ struct MemoryPlan {
   std::size_t floats = 0;            // of the arena
 };
 
-/// Two values whose lifetimes meet never overlap. Largest first, each at the lowest place that is free.
+/// Two values whose lifetimes meet never overlap. Largest first, each at the lowest place that is
+/// free.
 MemoryPlan plan_memory(const std::vector<Lifetime>& values);
 
 }  // namespace ddpm::cpu

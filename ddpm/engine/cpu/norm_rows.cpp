@@ -1,5 +1,6 @@
-// Group norm, forward and backward, and sums over pixels. A group's sums run over its channels in order, a channel's over
-// the pixels in fixed blocks, so no value depends on the batch or on threads.
+// Group norm, forward and backward, and sums over pixels. A group's sums run over its channels in
+// order, a channel's over the pixels in fixed blocks, so no value depends on the batch or on
+// threads.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -9,7 +10,8 @@
 namespace ddpm::cpu {
 namespace {
 
-// One group norm's geometry: work is cut into chunks of channels that hold whole groups and whole vectors.
+// One group norm's geometry: work is cut into chunks of channels that hold whole groups and whole
+// vectors.
 struct Groups {
   explicit Groups(const View& x, int groups)
       : count(groups), size(x.shape.c / groups), stride(x.stride()), pixels(x.pixels()) {
@@ -19,7 +21,9 @@ struct Groups {
 
   int width(int first) const { return std::min(chunk, stride - first); }
   int first_group(int first) const { return first / size; }
-  int last_group(int first) const { return std::min(count, (first + chunk) / size); }  // one past it
+  int last_group(int first) const {
+    return std::min(count, (first + chunk) / size);
+  }  // one past it
 
   int count, size, stride, pixels, chunk, chunks;
 };
@@ -72,7 +76,8 @@ class NormStatsRow : public RowOp {
   Workspace& workspace_;
 };
 
-// What the rows that read statistics share: per-channel mean and rstd of one image, and padded parameters.
+// What the rows that read statistics share: per-channel mean and rstd of one image, and padded
+// parameters.
 class NormalizeBase : public RowOp {
  protected:
   NormalizeBase(const RowContext& c, int arrays)
@@ -103,7 +108,8 @@ std::vector<float> padded_copy(std::span<const float> values, int stride) {
 
 class NormalizeRow : public NormalizeBase {
  public:
-  explicit NormalizeRow(const RowContext& c) : NormalizeBase(c, 2), name_(c.node.param), y_(c.out) {}
+  explicit NormalizeRow(const RowContext& c)
+      : NormalizeBase(c, 2), name_(c.node.param), y_(c.out) {}
 
   void pack(const Params& params, ThreadPool&) override {
     weight_ = padded_copy(params.tensor(name_ + ".weight"), g_.stride);
@@ -133,7 +139,8 @@ class NormalizeRow : public NormalizeBase {
 
 class NormalizeSumsRow : public NormalizeBase {
  public:
-  explicit NormalizeSumsRow(const RowContext& c) : NormalizeBase(c, 5), dy_(c.in[2]), sums_(c.out) {}
+  explicit NormalizeSumsRow(const RowContext& c)
+      : NormalizeBase(c, 5), dy_(c.in[2]), sums_(c.out) {}
 
   void run(const Run& run, ThreadPool& pool) override {
     pool.run(run.images * g_.chunks, [&](int task, int worker) {
@@ -260,13 +267,20 @@ class SumPixelsRow : public RowOp {
 
 std::unique_ptr<RowOp> make_norm_row(const RowContext& c) {
   switch (c.node.op) {
-    case Op::norm_stats: return std::make_unique<NormStatsRow>(c);
-    case Op::normalize: return std::make_unique<NormalizeRow>(c);
-    case Op::normalize_sums: return std::make_unique<NormalizeSumsRow>(c);
-    case Op::normalize_dx: return std::make_unique<NormalizeDxRow>(c);
-    case Op::normalize_dw: return std::make_unique<NormalizeDwRow>(c);
-    case Op::sum_pixels: return std::make_unique<SumPixelsRow>(c);
-    default: return nullptr;
+    case Op::norm_stats:
+      return std::make_unique<NormStatsRow>(c);
+    case Op::normalize:
+      return std::make_unique<NormalizeRow>(c);
+    case Op::normalize_sums:
+      return std::make_unique<NormalizeSumsRow>(c);
+    case Op::normalize_dx:
+      return std::make_unique<NormalizeDxRow>(c);
+    case Op::normalize_dw:
+      return std::make_unique<NormalizeDwRow>(c);
+    case Op::sum_pixels:
+      return std::make_unique<SumPixelsRow>(c);
+    default:
+      return nullptr;
   }
 }
 

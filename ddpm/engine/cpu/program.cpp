@@ -25,10 +25,14 @@ float* allocate(std::size_t floats) {
 
 std::unique_ptr<RowOp> make_row(const RowContext& c) {
   switch (c.node.op) {
-    case Op::conv: return make_conv(c);
-    case Op::conv_dx: return make_conv_dx(c);
-    case Op::conv_dw: return make_conv_dw(c);
-    default: break;
+    case Op::conv:
+      return make_conv(c);
+    case Op::conv_dx:
+      return make_conv_dx(c);
+    case Op::conv_dw:
+      return make_conv_dw(c);
+    default:
+      break;
   }
   for (const auto make : {make_norm_row, make_attention_row, make_simple_row}) {
     if (auto row = make(c)) return row;

@@ -11,7 +11,8 @@ namespace ddpm::cpu {
 
 class Program {
  public:
-  /// Plans the memory and makes the rows. `pool` must outlive the program. Throws Error (resources) without memory.
+  /// Plans the memory and makes the rows. `pool` must outlive the program. Throws Error (resources)
+  /// without memory.
   Program(Graph graph, int max_images, ThreadPool& pool);
 
   void pack(const Params& params);

@@ -19,8 +19,9 @@ struct Run {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
   bool train = false;
-  std::span<const int> slices;          // sizes, sum = images
-  std::span<Params* const> gradients;   // one a slice; rows set (do not add to) their parameters' tensors
+  std::span<const int> slices;  // sizes, sum = images
+  std::span<Params* const>
+      gradients;  // one a slice; rows set (do not add to) their parameters' tensors
 };
 
 class RowOp {
@@ -59,8 +60,9 @@ struct RowContext {
 std::unique_ptr<RowOp> make_conv(const RowContext& c);
 std::unique_ptr<RowOp> make_conv_dx(const RowContext& c);
 std::unique_ptr<RowOp> make_conv_dw(const RowContext& c);
-std::unique_ptr<RowOp> make_norm_row(const RowContext& c);       // norm_stats, normalize*, sum_pixels
-std::unique_ptr<RowOp> make_attention_row(const RowContext& c);  // dot_tokens, softmax*, mix_tokens*
-std::unique_ptr<RowOp> make_simple_row(const RowContext& c);     // the element-wise rows and copies
+std::unique_ptr<RowOp> make_norm_row(const RowContext& c);  // norm_stats, normalize*, sum_pixels
+std::unique_ptr<RowOp> make_attention_row(
+    const RowContext& c);                                     // dot_tokens, softmax*, mix_tokens*
+std::unique_ptr<RowOp> make_simple_row(const RowContext& c);  // the element-wise rows and copies
 
 }  // namespace ddpm::cpu

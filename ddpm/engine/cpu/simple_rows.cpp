@@ -1,4 +1,5 @@
-// Rows whose outputs each depend on a few inputs: element-wise functions, copies, the time embedding, dropout.
+// Rows whose outputs each depend on a few inputs: element-wise functions, copies, the time
+// embedding, dropout.
 #include <algorithm>
 #include <cmath>
 
@@ -37,10 +38,14 @@ class ElementwiseRow : public RowOp {
     const float* a = in_[0].data + i;
     float* y = y_.data + i;
     switch (op_) {
-      case Op::silu: return kernels().silu(a, y, n);
-      case Op::silu_dx: return kernels().silu_dx(a, in_[1].data + i, y, n);
-      case Op::scale: return kernels().scale(a, alpha_, y, n);
-      default: return kernels().add(a, in_[1].data + i, y, n);
+      case Op::silu:
+        return kernels().silu(a, y, n);
+      case Op::silu_dx:
+        return kernels().silu_dx(a, in_[1].data + i, y, n);
+      case Op::scale:
+        return kernels().scale(a, alpha_, y, n);
+      default:
+        return kernels().add(a, in_[1].data + i, y, n);
     }
   }
 
@@ -99,7 +104,8 @@ class UpsampleDxRow : public RowOp {
       float* to = dx_.image(image) + std::size_t{1} * row * dx_.shape.w * stride;
       for (int x = 0; x < dx_.shape.w; ++x, from += 2 * stride, to += stride) {
         for (int c = 0; c < stride; ++c) {
-          to[c] = (from[c] + from[stride + c]) + (from[row_floats + c] + from[row_floats + stride + c]);
+          to[c] =
+              (from[c] + from[stride + c]) + (from[row_floats + c] + from[row_floats + stride + c]);
         }
       }
     });
@@ -136,7 +142,8 @@ class CopyChannelsRow : public RowOp {
   int begin_;
 };
 
-// Element i of image n, counted over pixels then real channels, is kept when word i of the stream is at least p 2^32.
+// Element i of image n, counted over pixels then real channels, is kept when word i of the stream
+// is at least p 2^32.
 class DropoutRow : public RowOp {
  public:
   explicit DropoutRow(const RowContext& c)
@@ -181,7 +188,8 @@ class DropoutRow : public RowOp {
   float gain_;
 };
 
-// Sinusoids in float32 as diffusers computes them: frequencies, angles and results each rounded to float.
+// Sinusoids in float32 as diffusers computes them: frequencies, angles and results each rounded to
+// float.
 class TimeEmbeddingRow : public RowOp {
  public:
   explicit TimeEmbeddingRow(const RowContext& c) : y_(c.out), flip_(c.node.a.flip_sin_to_cos) {
@@ -224,20 +232,28 @@ class InputRow : public RowOp {
 
 std::unique_ptr<RowOp> make_simple_row(const RowContext& c) {
   switch (c.node.op) {
-    case Op::input: return std::make_unique<InputRow>();
-    case Op::time_embedding: return std::make_unique<TimeEmbeddingRow>(c);
+    case Op::input:
+      return std::make_unique<InputRow>();
+    case Op::time_embedding:
+      return std::make_unique<TimeEmbeddingRow>(c);
     case Op::silu:
     case Op::silu_dx:
-    case Op::scale: return std::make_unique<ElementwiseRow>(c);
+    case Op::scale:
+      return std::make_unique<ElementwiseRow>(c);
     case Op::add:
       if (c.in[1].shape == c.out.shape) return std::make_unique<ElementwiseRow>(c);
       return std::make_unique<AddRowRow>(c);
-    case Op::upsample: return std::make_unique<UpsampleRow>(c);
-    case Op::upsample_dx: return std::make_unique<UpsampleDxRow>(c);
+    case Op::upsample:
+      return std::make_unique<UpsampleRow>(c);
+    case Op::upsample_dx:
+      return std::make_unique<UpsampleDxRow>(c);
     case Op::concat:
-    case Op::slice: return std::make_unique<CopyChannelsRow>(c);
-    case Op::dropout: return std::make_unique<DropoutRow>(c);
-    default: return nullptr;
+    case Op::slice:
+      return std::make_unique<CopyChannelsRow>(c);
+    case Op::dropout:
+      return std::make_unique<DropoutRow>(c);
+    default:
+      return nullptr;
   }
 }
 

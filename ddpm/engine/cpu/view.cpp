@@ -11,7 +11,8 @@ void write_planar(const View& view, std::span<const float> nchw) {
     float* image = view.image(static_cast<int>(n));
     for (int p = 0; p < pixels; ++p) {
       float* pixel = image + static_cast<std::size_t>(p) * stride;
-      for (int c = 0; c < channels; ++c) pixel[c] = nchw[n * planar + std::size_t{1} * c * pixels + p];
+      for (int c = 0; c < channels; ++c)
+        pixel[c] = nchw[n * planar + std::size_t{1} * c * pixels + p];
       std::fill(pixel + channels, pixel + stride, 0.0f);
     }
   }
@@ -24,7 +25,8 @@ void read_planar(const View& view, std::span<float> nchw) {
     const float* image = view.image(static_cast<int>(n));
     for (int c = 0; c < channels; ++c) {
       for (int p = 0; p < pixels; ++p) {
-        nchw[n * planar + std::size_t{1} * c * pixels + p] = image[static_cast<std::size_t>(p) * stride + c];
+        nchw[n * planar + std::size_t{1} * c * pixels + p] =
+            image[static_cast<std::size_t>(p) * stride + c];
       }
     }
   }
