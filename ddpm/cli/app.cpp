@@ -23,7 +23,7 @@ namespace {
 // A file that the program opens must not get the number of a closed standard stream: messages would
 // go into it. Standard output is opened for reading alone, so that writing results to a closed one
 // fails as it should.
-[[maybe_unused]] void open_standard_streams() {
+void open_standard_streams() {
   for (const int fd : {0, 1, 2}) {
     if (fcntl(fd, F_GETFD) == -1) (void)!open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR);
   }
@@ -118,6 +118,7 @@ int report(ExitCode code, const std::string& text) {
 }  // namespace
 
 int run(int argc, char** argv) {
+  open_standard_streams();
   std::signal(SIGPIPE,
               SIG_IGN);  // put() ends the process itself; training outlives a closed pipe on stderr
   std::signal(SIGXFSZ, SIG_IGN);  // a file over `ulimit -f` is an error like a full disk
