@@ -70,8 +70,8 @@ Target target_of(const Schedule& schedule, int t, Prediction prediction) {
       return {1, 0};
     case Prediction::v:
       return {-noise, signal};
-    case Prediction::mu:  // c_x0 + c_xt signal = sqrt(alpha_bar_{t-1}): both are E[x_{t-1} | x0] /
-                          // x0
+    case Prediction::mu:
+      // c_x0 + c_xt signal = sqrt(alpha_bar_{t-1}), for both times x0 are E[x_{t-1} | x0].
       return {std::sqrt(schedule.alpha_bar(t - 1)), schedule.posterior(t).c_xt * noise};
     case Prediction::score:
       return {0, -1 / noise};

@@ -154,7 +154,7 @@ Schedule Schedule::constant(int T, double beta) {
                   "constant");
 }
 
-Schedule Schedule::from_betas(std::vector<double> betas, std::string name) {
+Schedule Schedule::from_betas(const std::vector<double>& betas, const std::string& name) {
   if (betas.empty()) {
     throw Error("[schedule] {}: got no betas, expected at least one; try linear:1000", name);
   }
