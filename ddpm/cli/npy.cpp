@@ -43,7 +43,7 @@ std::string npy_header(const std::vector<std::int64_t>& shape) {
   return out + dictionary;
 }
 
-NpyWriter::NpyWriter(std::filesystem::path path, std::vector<std::int64_t> shape)
+NpyWriter::NpyWriter(std::filesystem::path path, const std::vector<std::int64_t>& shape)
     : path_(std::move(path)),
       temporary_(path_.string() + fmt::format(".tmp-{}", getpid())),
       left_(product(shape)) {

@@ -16,7 +16,7 @@ std::string npy_header(const std::vector<std::int64_t>& shape);
 class NpyWriter {
  public:
   /// Throws Error (resources), as all of them do.
-  NpyWriter(std::filesystem::path path, std::vector<std::int64_t> shape);
+  NpyWriter(std::filesystem::path path, const std::vector<std::int64_t>& shape);
   ~NpyWriter();
   NpyWriter(const NpyWriter&) = delete;
   NpyWriter& operator=(const NpyWriter&) = delete;

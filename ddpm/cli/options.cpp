@@ -18,7 +18,7 @@ constexpr std::uint64_t kMaxNameBytes = 4096;
 
 // RUN/latest is a link to the newest checkpoint or a file with its name.
 fs::path newest_checkpoint(const fs::path& run) {
-  const fs::path latest = run / "latest";
+  fs::path latest = run / "latest";
   if (fs::is_directory(latest)) return latest;
   std::string name = value_or_throw(read_file(latest, kMaxNameBytes));
   name.erase(name.find_last_not_of(" \r\n") + 1);

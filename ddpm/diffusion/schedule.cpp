@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
@@ -92,13 +93,17 @@ Schedule parse_constant(const Spec& spec) {
 
 }  // namespace
 
-Schedule::Schedule(const std::vector<double>& betas, std::string spec, const std::string& name)
-    : spec_(std::move(spec)), beta_{0}, alpha_bar_{1}, alpha_bar_low_{0}, one_minus_alpha_bar_{0} {
+Schedule::Schedule(std::vector<double> betas, std::string spec, const std::string& name)
+    : spec_(std::move(spec)),
+      beta_(std::move(betas)),
+      alpha_bar_{1},
+      alpha_bar_low_{0},
+      one_minus_alpha_bar_{0} {
+  beta_.insert(beta_.begin(), 0);
   Pair product{1, 0};  // rounded once per t, not t times
-  for (const double beta : betas) {
-    const int t = static_cast<int>(beta_.size());
-    check_beta(name, t, beta);
-    product = shrunk(product, beta);
+  for (int t = 1; t <= T(); ++t) {
+    check_beta(name, t, beta_[t]);
+    product = shrunk(product, beta_[t]);
     if (!(product.hi < alpha_bar_.back() && product.hi >= kSmallestAlphaBar)) {
       throw Error(
           "[schedule] {}: got alpha_bar_{} = {} after {}, expected it to decrease and to stay "
@@ -106,7 +111,6 @@ Schedule::Schedule(const std::vector<double>& betas, std::string spec, const std
           "{}; try other betas or fewer steps",
           name, t, product.hi, alpha_bar_.back(), kSmallestAlphaBar);
     }
-    beta_.push_back(beta);
     alpha_bar_.push_back(product.hi);
     alpha_bar_low_.push_back(product.lo);
     one_minus_alpha_bar_.push_back((1 - product.hi) - product.lo);
@@ -126,7 +130,7 @@ Schedule Schedule::linear(int T, double beta_1, double beta_T) {
     const double way = i / (T - 1.0);
     betas[i] = beta_1 * (1 - way) + beta_T * way;
   }
-  return Schedule(betas,
+  return Schedule(std::move(betas),
                   fmt::format("linear:{}{}{}", T, option("beta_1", beta_1, 1e-4),
                               option("beta_T", beta_T, 0.02)),
                   "linear");
@@ -143,7 +147,7 @@ Schedule Schedule::cosine(int T, double s, double max_beta) {
   std::vector<double> betas(T);
   for (int t = 1; t <= T; ++t) betas[t - 1] = std::min(cosine_beta(t, T, s), max_beta);
   return Schedule(
-      betas,
+      std::move(betas),
       fmt::format("cosine:{}{}{}", T, option("s", s, 0.008), option("max_beta", max_beta, 0.999)),
       "cosine");
 }
@@ -154,11 +158,11 @@ Schedule Schedule::constant(int T, double beta) {
                   "constant");
 }
 
-Schedule Schedule::from_betas(const std::vector<double>& betas, const std::string& name) {
+Schedule Schedule::from_betas(std::vector<double> betas, const std::string& name) {
   if (betas.empty()) {
     throw Error("[schedule] {}: got no betas, expected at least one; try linear:1000", name);
   }
-  return Schedule(betas, "", name);
+  return Schedule(std::move(betas), "", name);
 }
 
 Schedule Schedule::parse(const std::string& text) {

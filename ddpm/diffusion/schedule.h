@@ -28,7 +28,7 @@ class Schedule {
   static Schedule constant(int T, double beta);
 
   /// beta_1..beta_T given. Throws Error unless every beta is in (0, 1).
-  static Schedule from_betas(const std::vector<double>& betas, const std::string& name = "betas");
+  static Schedule from_betas(std::vector<double> betas, const std::string& name = "betas");
 
   /// `linear:1000`, `linear:1000,beta_1=1e-4,beta_T=0.02`, `cosine:4000`, `constant:100,beta=0.01`.
   /// Throws Error that lists the known forms.
@@ -50,7 +50,7 @@ class Schedule {
   const std::string& spec() const { return spec_; }
 
  private:
-  Schedule(const std::vector<double>& betas, std::string spec, const std::string& name);
+  Schedule(std::vector<double> betas, std::string spec, const std::string& name);
 
   std::string spec_;
   std::vector<double> beta_;                 // [T + 1], [0] unused

@@ -93,7 +93,7 @@ class PairCheck {
           fmt::format("got {} first, expected an even number: the time embedding is pairs "
                       "of sines and cosines",
                       first));
-    } else if (first / 2 <= net_.freq_shift) {
+    } else if (first <= 2 * net_.freq_shift) {
       mistakes_.add("net.block_out_channels",
                     fmt::format("got {} first, expected above {} with freq_shift = {}", first,
                                 2 * net_.freq_shift, net_.freq_shift));
