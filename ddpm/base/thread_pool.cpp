@@ -3,8 +3,7 @@
 #include <sched.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -15,7 +14,7 @@ namespace {
 
 // About 20-50 microseconds: longer than the gap between two rows of a network, shorter than a time
 // slice.
-constexpr int kSpins = 4000;
+constexpr int kSpins = 2000;
 
 void pause() {
 #if defined(__x86_64__)
@@ -23,56 +22,65 @@ void pause() {
 #endif
 }
 
+// Returns when `value` is no longer `old`: spins for a moment, then sleeps.
+template <class T>
+void wait_for_change(const std::atomic<T>& value, T old) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    pause();
+  }
+  value.wait(old, std::memory_order_acquire);
+}
+
 }  // namespace
 
-// One loop is one generation. Workers wait for the generation to change, draw tasks from `next`,
-// and count themselves out in `busy`; the caller draws tasks too and returns when busy is 0.
+// One loop is one generation. `ticket` holds the generation and how many of its tasks are still to
+// be drawn, so that a worker that wakes up late finds nothing to draw and the caller need not wait
+// for it: a loop ends when its tasks are done, not when every worker has looked. Who has drawn a
+// ticket may read call, body and tasks until it counts its task as done.
 struct ThreadPool::State {
   std::vector<std::thread> workers;
   Call call = nullptr;
   void* body = nullptr;
   int tasks = 0;
-  std::atomic<int> next{0}, busy{0};
+  std::atomic<std::uint64_t> ticket{0};
+  std::atomic<int> done{0};
   std::atomic<unsigned> generation{0};
   std::atomic<bool> stop{false};
-  std::mutex mutex;
-  std::condition_variable wake, done;
 
-  void draw_tasks(int worker) {
-    for (int task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
-      call(body, task, worker);
-    }
+  // Draws one of the generation's tasks: the number left before it, or 0 when there is none.
+  std::uint32_t draw(unsigned of_generation) {
+    std::uint64_t t = ticket.load(std::memory_order_acquire);
+    do {
+      if (t >> 32 != of_generation || static_cast<std::uint32_t>(t) == 0) return 0;
+    } while (!ticket.compare_exchange_weak(t, t - 1, std::memory_order_acq_rel,
+                                           std::memory_order_acquire));
+    return static_cast<std::uint32_t>(t);
   }
 
-  void wait_for_generation(unsigned seen) {
-    for (int i = 0; i < kSpins; ++i) {
-      if (generation.load(std::memory_order_acquire) != seen || stop.load()) return;
-      pause();
+  void draw_all(unsigned of_generation, int worker) {
+    while (const std::uint32_t left = draw(of_generation)) {
+      const int total = tasks;
+      call(body, total - static_cast<int>(left), worker);
+      if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == total) done.notify_one();
     }
-    std::unique_lock lock(mutex);
-    wake.wait(lock, [&] { return generation.load() != seen || stop.load(); });
   }
 
   void work(int worker) {
-    for (unsigned seen = 0;;) {
-      wait_for_generation(seen);
-      if (stop.load()) return;
+    for (unsigned seen = 0; !stop.load();) {
+      wait_for_change(generation, seen);
       seen = generation.load(std::memory_order_acquire);
-      draw_tasks(worker);
-      if (busy.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        std::lock_guard lock(mutex);
-        done.notify_one();
-      }
+      draw_all(seen, worker);
     }
   }
 
-  void wait_until_idle() {
-    for (int i = 0; i < kSpins; ++i) {
-      if (busy.load(std::memory_order_acquire) == 0) return;
-      pause();
-    }
-    std::unique_lock lock(mutex);
-    done.wait(lock, [&] { return busy.load(std::memory_order_acquire) == 0; });
+  unsigned publish(int count) {
+    const unsigned next = generation.load(std::memory_order_relaxed) + 1;
+    ticket.store(std::uint64_t{next} << 32 | static_cast<std::uint32_t>(count),
+                 std::memory_order_release);
+    generation.store(next, std::memory_order_release);
+    generation.notify_all();
+    return next;
   }
 };
 
@@ -87,11 +95,8 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->stop = true;
-    state_->wake.notify_all();
-  }
+  state_->stop = true;
+  state_->publish(0);
   for (std::thread& worker : state_->workers) worker.join();
 }
 
@@ -107,15 +112,11 @@ void ThreadPool::run(int tasks, Call call, void* body) {
   s.call = call;
   s.body = body;
   s.tasks = tasks;
-  s.next.store(0, std::memory_order_relaxed);
-  s.busy.store(static_cast<int>(s.workers.size()), std::memory_order_relaxed);
-  {
-    std::lock_guard lock(s.mutex);
-    s.generation.fetch_add(1, std::memory_order_release);
-    s.wake.notify_all();
+  s.done.store(0, std::memory_order_relaxed);
+  s.draw_all(s.publish(tasks), 0);
+  for (int done; (done = s.done.load(std::memory_order_acquire)) != tasks;) {
+    wait_for_change(s.done, done);
   }
-  s.draw_tasks(0);
-  s.wait_until_idle();
 }
 
 int ThreadPool::default_threads() {

@@ -120,8 +120,7 @@ class TransposedProductRow : public RowOp {
         width_(y_.shape.c / heads_),
         alpha_(static_cast<float>(c.node.a.alpha)),
         panels_(width_),
-        taps_(token_taps(p_)),
-        zeros_(kOuterRows, 0.0f) {}
+        taps_(token_taps(p_)) {}
 
   void run(const Run& run, ThreadPool& pool) override {
     const int blocks = (tokens_ + kOuterRows - 1) / kOuterRows;
@@ -146,7 +145,6 @@ class TransposedProductRow : public RowOp {
     kernels().outer_product({.a = p_.image(image) + head * tokens_ + first,
                              .a_image = p_.image_size(),
                              .taps = taps_.data(),
-                             .zeros = zeros_.data(),
                              .b = d_.image(image) + column,
                              .b_image = d_.image_size(),
                              .b_stride = static_cast<std::size_t>(d_.stride()),
@@ -168,7 +166,6 @@ class TransposedProductRow : public RowOp {
   float alpha_;
   Panels panels_;
   Taps taps_;
-  std::vector<float> zeros_;
 };
 
 class SoftmaxRow : public RowOp {

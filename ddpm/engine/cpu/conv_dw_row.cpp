@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kRowsPerTask =
     16;  // input channels: with all taps and 32 outputs 18 KiB of accumulators at 3x3
-constexpr int kPixelsPerPass = 512;  // at least; what a pass reads should stay in L2
+constexpr int kPixelsPerPass = 196;  // what a pass reads stays in L1, for all its taps
 
 class ConvDwRow : public RowOp {
  public:
@@ -22,7 +22,6 @@ class ConvDwRow : public RowOp {
         dy_(c.in[1]),
         panels_(dy_.stride()),
         taps_(transposed(forward_taps(c.node.a, x_.shape, dy_.shape), n_taps_)),
-        zeros_(x_.stride(), 0.0f),
         workspace_(c.workspace) {
     workspace_.require(tile_floats());
     workspace_.require(3 * static_cast<std::size_t>(dy_.stride()) * 2);
@@ -51,33 +50,44 @@ class ConvDwRow : public RowOp {
     return static_cast<std::size_t>(n_taps_) * kRowsPerTask * panels_.width;
   }
 
-  // Accumulators [tap][row][column] over passes of whole images, then scattered into the stored
-  // layout.
+  // Accumulators [tap][row][column] over passes in the order of the pixels, then scattered into the
+  // stored layout.
   void tile(Params& gradient, int first_image, int images, int first_row, int panel,
             float* acc) const {
     std::fill_n(acc, tile_floats(), 0.0f);
-    const int per_pass = std::max(1, kPixelsPerPass / dy_.pixels());
-    for (int done = 0; done < images; done += per_pass) {
-      pass(first_image + done, std::min(per_pass, images - done), first_row, panel, acc);
+    const int pixels = dy_.pixels();
+    const int images_per_pass = std::max(1, kPixelsPerPass / pixels);
+    for (int done = 0; done < images; done += images_per_pass) {
+      const int n = std::min(images_per_pass, images - done);
+      for (int p = 0; p < pixels; p += kPixelsPerPass) {
+        const int end = std::min(pixels, p + kPixelsPerPass);
+        pass({first_image + done, n, p, end}, first_row, panel, acc);
+      }
     }
     scatter(gradient.tensor(name_ + ".weight"), first_row, panel, acc);
   }
 
-  void pass(int first_image, int images, int first_row, int panel, float* acc) const {
+  // Some images' pixels [begin, end): several whole images, or a part of one.
+  struct Pass {
+    int first_image, images, begin, end;
+  };
+
+  void pass(const Pass& s, int first_row, int panel, float* acc) const {
     const int rows = std::min(kRowsPerTask, x_.shape.c - first_row);
     for (int tap = 0; tap < n_taps_; ++tap) {
       for (int r = 0; r < rows; r += kOuterRows) {
+        const std::size_t row = static_cast<std::size_t>(tap) * kRowsPerTask + r;
         kernels().outer_product(
-            {.a = x_.image(first_image) + first_row + r,
+            {.a = x_.image(s.first_image) + first_row + r,
              .a_image = x_.image_size(),
-             .taps = taps_.data() + static_cast<std::size_t>(tap) * dy_.pixels(),
-             .zeros = zeros_.data(),
-             .b = dy_.image(first_image) + panels_.begin(panel),
+             .taps = taps_.data() + static_cast<std::size_t>(tap) * dy_.pixels() + s.begin,
+             .b = dy_.image(s.first_image) + static_cast<std::size_t>(s.begin) * dy_.stride() +
+                  panels_.begin(panel),
              .b_image = dy_.image_size(),
              .b_stride = static_cast<std::size_t>(dy_.stride()),
-             .pixels = dy_.pixels(),
-             .images = images,
-             .dw = acc + (static_cast<std::size_t>(tap) * kRowsPerTask + r) * panels_.width,
+             .pixels = s.end - s.begin,
+             .images = s.images,
+             .dw = acc + row * panels_.width,
              .dw_stride = static_cast<std::size_t>(panels_.width),
              .rows = std::min(kOuterRows, rows - r),
              .vectors = panels_.vectors(panel)});
@@ -118,7 +128,6 @@ class ConvDwRow : public RowOp {
   View x_, dy_;
   Panels panels_;
   Taps taps_;
-  std::vector<float> zeros_;
   Workspace& workspace_;
 };
 

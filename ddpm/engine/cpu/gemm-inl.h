@@ -20,19 +20,30 @@ namespace ddpm::cpu::HWY_NAMESPACE {
 // accumulator is its own chain.
 constexpr int kBlock = kWidth == 16 ? 8 : kWidth == 8 ? 6 : 4;
 
-// The rows of a block of pixels at one tap.
+// Where a block of pixels finds its rows: divisions happen once a block, not once a tap.
 template <int R>
-HWY_INLINE void find_rows(const PanelProduct& a, int first, int tap,
-                          const float* HWY_RESTRICT rows[R]) {
+struct BlockRows {
+  HWY_INLINE BlockRows(const PanelProduct& a, int first) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {
-    const int p = first + r;
-    const int image = p / a.pixels;
-    const std::int32_t offset =
-        p < a.end ? a.taps[static_cast<std::size_t>(p - image * a.pixels) * a.n_taps + tap] : -1;
-    rows[r] = offset < 0 ? a.zeros : a.x + image * a.x_image + offset;
+    for (int r = 0; r < R; ++r) {
+      const int p = std::min(first + r, a.end - 1);  // past the end: a row that is not stored
+      const int image = p / a.pixels;
+      taps[r] = a.taps + static_cast<std::size_t>(p - image * a.pixels) * a.n_taps;
+      images[r] = a.x + image * a.x_image;
+    }
   }
-}
+
+  HWY_INLINE void at(const PanelProduct& a, int tap, const float* HWY_RESTRICT rows[R]) const {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const std::int32_t offset = taps[r][tap];
+      rows[r] = offset < 0 ? a.zeros : images[r] + offset;
+    }
+  }
+
+  const std::int32_t* taps[R];
+  const float* images[R];
+};
 
 template <int W>
 HWY_INLINE void store_columns(const PanelProduct& a, const V (&acc)[W], float* y) {
@@ -57,10 +68,11 @@ HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) acc[r][v] = start;
   }
+  const BlockRows<R> block(a, first);
   const float* HWY_RESTRICT w = a.w;
   for (int tap = 0; tap < a.n_taps; ++tap) {
     const float* HWY_RESTRICT rows[R];
-    find_rows<R>(a, first, tap, rows);
+    block.at(a, tap, rows);
     for (int c = 0; c < a.channels; ++c) {
       V weights[W];
 #pragma GCC unroll 16

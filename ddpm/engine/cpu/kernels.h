@@ -43,8 +43,7 @@ struct OuterProduct {
   const float* a;            // of image 0, first row
   std::size_t a_image;       // floats from one image to the next
   const std::int32_t* taps;  // [pixels]: offset in the image, or -1 for zeros
-  const float* zeros;
-  const float* b;  // of image 0; pixel p at b + p * b_stride
+  const float* b;            // of image 0; pixel p at b + p * b_stride
   std::size_t b_image, b_stride;
   int pixels, images;
   float* dw;
