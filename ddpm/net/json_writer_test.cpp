@@ -48,7 +48,7 @@ RC_GTEST_PROP(JsonWriter, ReadsBackEveryAsciiString, (std::string text)) {
 }
 
 RC_GTEST_PROP(JsonWriter, ReadsBackNestedObjects,
-              (std::map<std::string, std::vector<std::int64_t>> lists)) {
+              (const std::map<std::string, std::vector<std::int64_t>>& lists)) {
   std::map<std::string, Json> members;
   for (const auto& [key, numbers] : lists) {
     std::string name = key;
