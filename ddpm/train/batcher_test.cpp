@@ -77,8 +77,8 @@ TEST(Draw, TimesCoverOneToTAndHalfOfTheImagesFlip) {
     flips += d.flip;
   }
   // Binomial: 2000 +- 5 sqrt(20000 * 0.1 * 0.9) = 212, and 10000 +- 5 * 70.7.
-  for (int t = 1; t <= kT; ++t) EXPECT_NEAR(times[t], kDraws / kT, 212) << t;
-  EXPECT_NEAR(flips, kDraws / 2, 354);
+  for (int t = 1; t <= kT; ++t) EXPECT_NEAR(times[t], 1.0 * kDraws / kT, 212) << t;
+  EXPECT_NEAR(flips, 0.5 * kDraws, 354);
   EXPECT_FALSE(draw_for(1, 3, kT, false).flip || draw_for(1, 4, kT, false).flip);
 }
 

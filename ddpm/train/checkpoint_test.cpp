@@ -25,7 +25,7 @@ struct Store {
   std::vector<std::string> warnings;
   Warn warn = [this](const std::string& text) { warnings.push_back(text); };
 
-  fs::path save(std::int64_t step, std::string bytes = "weights") {
+  fs::path save(std::int64_t step, const std::string& bytes = "weights") {
     const CheckpointInfo info = info_of(step);
     return store.save(info,
                       {{"unet/w.bin", [=] { return bytes; }},
