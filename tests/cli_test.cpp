@@ -30,7 +30,7 @@ TEST_F(Cli, VersionNamesNumericsAndInstructionSet) {
 TEST_F(Cli, HelpGoesToStandardOutputWithDefaults) {
   const Outcome all = ddpm({"--help"}), sample = ddpm({"sample", "--help"});
   EXPECT_EQ(all.code, 0);
-  for (const char* command : {"train", "sample", "predict", "forward", "info", "data"})
+  for (const char* command : {"train", "sample", "predict", "forward", "info", "data", "convert"})
     EXPECT_THAT(all.out, HasSubstr(command));
   EXPECT_EQ(sample.code, 0);
   EXPECT_THAT(sample.out, HasSubstr("ddim:50"));
@@ -341,6 +341,19 @@ TEST_F(Cli, NoHomeAndNoTerminalAreFine) {
   });
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, testing::Not(HasSubstr("\x1b")));
+}
+
+TEST_F(Cli, ConvertWritesAFolderThatSamplesAlikeAndNeverReplacesOne) {
+  train();
+  ASSERT_EQ(ddpm({"convert", "runs/tiny", "whole"}).code, 0);
+  ASSERT_EQ(ddpm({"convert", "whole", "half/", "--weights", "f16"}).out, "half\n");
+  const std::string weights = "/unet/diffusion_pytorch_model.safetensors";
+  EXPECT_EQ(bytes("whole" + weights), bytes("runs/tiny/checkpoints/step-00000004" + weights));
+  EXPECT_LT(bytes("half" + weights).size(), bytes("whole" + weights).size() * 7 / 10);
+  EXPECT_EQ(ddpm({"sample", "half", "-n", "1", "--plan", "ddim:2", "-o", "h.png"}).code, 0);
+  const Outcome again = ddpm({"convert", "whole", "half"});
+  EXPECT_EQ(again.code, 2);
+  EXPECT_THAT(again.err, HasSubstr("half exists"));
 }
 
 }  // namespace

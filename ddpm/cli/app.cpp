@@ -46,6 +46,7 @@ void build(CLI::App& app) {
   add_forward(app);
   add_info(app);
   add_data(app);
+  add_convert(app);
 }
 
 std::string advice(const std::string& near, const std::string& otherwise) {

@@ -12,5 +12,6 @@ void add_predict(CLI::App& app);
 void add_forward(CLI::App& app);
 void add_info(CLI::App& app);
 void add_data(CLI::App& app);
+void add_convert(CLI::App& app);
 
 }  // namespace ddpm::cli
