@@ -1,6 +1,5 @@
 #include <png.h>
 
-#include <array>
 #include <csetjmp>
 #include <cstring>
 #include <new>
@@ -8,6 +7,7 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/image/png.h"
+#include "ddpm/image/png_error.h"
 
 namespace ddpm {
 namespace {
@@ -30,16 +30,6 @@ void read_source(png_structp png, png_bytep out, std::size_t count) {
   source.bytes.remove_prefix(count);
 }
 
-using Message = std::array<char, 128>;
-
-void keep_error(png_structp png, png_const_charp text) {
-  auto& message = *static_cast<Message*>(png_get_error_ptr(png));
-  std::strncpy(message.data(), text, message.size() - 1);
-  png_longjmp(png, 1);
-}
-
-void drop_warning(png_structp, png_const_charp) {}
-
 // Runs `step`, which calls libpng; false when libpng gave up. That is a longjmp, which runs no
 // destructors: `step` may own nothing, and so may everything below it.
 template <class Step>
@@ -57,7 +47,8 @@ class Decoder {
  public:
   Decoder(std::string_view bytes, const std::string& name, const PngLimits& limits)
       : name_(name), limits_(limits), size_(bytes.size()), source_{bytes} {
-    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &message_, keep_error, drop_warning);
+    png_ =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, &message_, keep_png_error, drop_png_warning);
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) {
       png_destroy_read_struct(&png_, nullptr, nullptr);
@@ -131,7 +122,7 @@ class Decoder {
   const PngLimits limits_;
   const std::size_t size_;
   Source source_;
-  Message message_{};
+  PngMessage message_{};
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
 };

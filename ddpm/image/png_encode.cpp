@@ -8,6 +8,7 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/image/png.h"
+#include "ddpm/image/png_error.h"
 
 namespace ddpm {
 namespace {
@@ -29,21 +30,11 @@ void append(png_structp png, png_bytep data, std::size_t count) {
 
 void no_flush(png_structp) {}
 
-using Message = std::array<char, 128>;
-
-void keep_error(png_structp png, png_const_charp text) {
-  auto& message = *static_cast<Message*>(png_get_error_ptr(png));
-  std::strncpy(message.data(), text, message.size() - 1);
-  png_longjmp(png, 1);
-}
-
-void drop_warning(png_structp, png_const_charp) {}
-
 // Frees libpng's structures whatever happens.
 struct Writer {
-  Message message{};
+  PngMessage message{};
   png_structp png =
-      png_create_write_struct(PNG_LIBPNG_VER_STRING, &message, keep_error, drop_warning);
+      png_create_write_struct(PNG_LIBPNG_VER_STRING, &message, keep_png_error, drop_png_warning);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
 
   Writer() = default;

@@ -28,6 +28,15 @@ struct Groups {
   int count, size, stride, pixels, chunk, chunks;
 };
 
+// Shares the chunks of all images out: body(image, first channel, the worker's memory).
+template <class Body>
+void for_chunks(ThreadPool& pool, int images, const Groups& g, Workspace& workspace,
+                const Body& body) {
+  pool.run(images * g.chunks, [&](int task, int worker) {
+    body(task / g.chunks, task % g.chunks * g.chunk, workspace.of(worker));
+  });
+}
+
 class NormStatsRow : public RowOp {
  public:
   explicit NormStatsRow(const RowContext& c)
@@ -40,10 +49,9 @@ class NormStatsRow : public RowOp {
   }
 
   void run(const Run& run, ThreadPool& pool) override {
-    pool.run(run.images * g_.chunks, [&](int task, int worker) {
-      double* sums = reinterpret_cast<double*>(workspace_.of(worker));
-      chunk(task / g_.chunks, task % g_.chunks * g_.chunk, sums,
-            reinterpret_cast<float*>(sums + g_.chunk));
+    for_chunks(pool, run.images, g_, workspace_, [&](int image, int first, float* memory) {
+      double* sums = reinterpret_cast<double*>(memory);
+      chunk(image, first, sums, reinterpret_cast<float*>(sums + g_.chunk));
     });
   }
 
@@ -117,9 +125,7 @@ class NormalizeRow : public NormalizeBase {
   }
 
   void run(const Run& run, ThreadPool& pool) override {
-    pool.run(run.images * g_.chunks, [&](int task, int worker) {
-      const int image = task / g_.chunks, first = task % g_.chunks * g_.chunk;
-      float* shift = workspace_.of(worker);
+    for_chunks(pool, run.images, g_, workspace_, [&](int image, int first, float* shift) {
       float* gain = shift + g_.chunk;
       std::fill_n(shift, 2 * g_.chunk, 0.0f);
       for_channels(first, [&](int c, int g) {
@@ -143,10 +149,9 @@ class NormalizeSumsRow : public NormalizeBase {
       : NormalizeBase(c, 5), dy_(c.in[2]), sums_(c.out) {}
 
   void run(const Run& run, ThreadPool& pool) override {
-    pool.run(run.images * g_.chunks, [&](int task, int worker) {
-      double* sums = reinterpret_cast<double*>(workspace_.of(worker));
-      chunk(task / g_.chunks, task % g_.chunks * g_.chunk, sums,
-            reinterpret_cast<float*>(sums + g_.chunk));
+    for_chunks(pool, run.images, g_, workspace_, [&](int image, int first, float* memory) {
+      double* sums = reinterpret_cast<double*>(memory);
+      chunk(image, first, sums, reinterpret_cast<float*>(sums + g_.chunk));
     });
   }
 
@@ -179,9 +184,7 @@ class NormalizeDxRow : public NormalizeBase {
   }
 
   void run(const Run& run, ThreadPool& pool) override {
-    pool.run(run.images * g_.chunks, [&](int task, int worker) {
-      const int image = task / g_.chunks, first = task % g_.chunks * g_.chunk;
-      float* shift = workspace_.of(worker);
+    for_chunks(pool, run.images, g_, workspace_, [&](int image, int first, float* shift) {
       float* p = shift + g_.chunk;
       float* q = p + g_.chunk;
       float* r = q + g_.chunk;
