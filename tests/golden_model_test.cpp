@@ -33,7 +33,7 @@ TEST_P(GoldenModel, PutsOutWhatDiffusersPutsOut) {
   const std::vector<double> time = doubles_of(expected.tensors.at("t"));
   const std::vector<double> want = doubles_of(expected.tensors.at("out_f64"));
   ThreadPool pool(2);
-  auto denoiser = cpu::make_denoiser(model.graph, model.params, 3, pool);
+  auto denoiser = cpu::make_denoiser(model.graph, model.params, 3, pool, cpu::Profile::f32_direct);
   std::vector<float> out(x.size());
   denoiser->predict(x, time, out);
   ASSERT_EQ(want.size(), out.size());

@@ -26,7 +26,8 @@ class Training {
       : model_(load_model(DDPM_SOURCE_DIR "/tests/golden/models/tiny-nested")),
         pool_(2),
         size_(model_.graph.shape(0).size()),
-        learner(cpu::make_learner(model_.graph, model_.params, kImages, 1, pool_)) {}
+        learner(cpu::make_learner(model_.graph, model_.params, kImages, 1, pool_,
+                                  cpu::Profile::f32_direct)) {}
 
   // Forward and backward of step s; returns the mean loss.
   double gradients_of(int s) {

@@ -31,6 +31,12 @@ Value Graph::append(Node node) {
   return static_cast<Value>(nodes_.size()) - 1;
 }
 
+void Graph::replace(Value v, Node node) {
+  for (const Value input : node.inputs) DDPM_CHECK(input >= 0 && input < v, "{} reads {}", v, input);
+  DDPM_CHECK(node.shape == shape(v), "row {}", v);
+  nodes_[v] = std::move(node);
+}
+
 Value Graph::input(Shape shape, int slot) {
   return append({.op = Op::input, .inputs = {}, .param = "", .a = {.slot = slot}, .shape = shape});
 }

@@ -59,6 +59,13 @@ struct Attributes {
   int begin = 0;                      // slice
   bool flip_sin_to_cos = false;       // time_embedding: [cos, sin] rather than [sin, cos]
   double freq_shift = 0;              // time_embedding: exponents i / (dim / 2 - freq_shift)
+
+  // Made by engines' passes only, never by builders or gradient().
+  bool add_vector = false;    // conv: the next input, {c, 1, 1}, is added to every pixel
+  bool add_residual = false;  // conv, conv_dx, normalize_dx: then the last input, of y's shape
+  bool silu = false;          // normalize: SiLU follows. normalize_dx: dy is that of the SiLU
+  bool with_stats = false;    // normalize: first fills its input `stats`, whose row is left out
+  bool with_sums = false;     // normalize_dx: likewise its input `sums`
 };
 
 struct Node {
@@ -99,6 +106,9 @@ class Graph {
 
   /// Appends a row as it is (gradient() does); declares no parameter.
   Value append(Node node);
+
+  /// Puts another row in v's place (engines' passes); the value keeps its shape.
+  void replace(Value v, Node node);
 
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(Value v) const { return nodes_.at(v); }

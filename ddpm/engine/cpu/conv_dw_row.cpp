@@ -3,6 +3,7 @@
 // batch by itself.
 #include <algorithm>
 
+#include "ddpm/engine/cpu/bias_gradient.h"
 #include "ddpm/engine/cpu/conv_tables.h"
 #include "ddpm/engine/cpu/row.h"
 
@@ -20,11 +21,11 @@ class ConvDwRow : public RowOp {
         n_taps_(c.node.a.kernel * c.node.a.kernel),
         x_(c.in[0]),
         dy_(c.in[1]),
-        panels_(dy_.stride()),
+        panels_(dy_.width()),
         taps_(transposed(forward_taps(c.node.a, x_.shape, dy_.shape), n_taps_)),
         workspace_(c.workspace) {
     workspace_.require(tile_floats());
-    workspace_.require(3 * static_cast<std::size_t>(dy_.stride()) * 2);
+    workspace_.require(bias_gradient_floats(dy_));
   }
 
   void run(const Run& run, ThreadPool& pool) override {
@@ -37,7 +38,8 @@ class ConvDwRow : public RowOp {
       for (int s = 0; s < slice; ++s) first += run.slices[s];
       float* scratch = workspace_.of(worker);
       if (what == tiles) {
-        bias(*run.gradients[slice], first, run.slices[slice], reinterpret_cast<double*>(scratch));
+        bias_gradient(dy_, first, run.slices[slice], scratch,
+                      run.gradients[slice]->tensor(name_ + ".bias"));
       } else {
         tile(*run.gradients[slice], first, run.slices[slice], what % row_blocks * kRowsPerTask,
              what / row_blocks, scratch);
@@ -110,19 +112,6 @@ class ConvDwRow : public RowOp {
     }
   }
 
-  void bias(Params& gradient, int first_image, int images, double* scratch) const {
-    const int stride = dy_.stride();
-    double* total = scratch;
-    double* image_sums = scratch + stride;
-    std::fill_n(total, stride, 0.0);
-    for (int n = first_image; n < first_image + images; ++n) {
-      kernels().sum(dy_.image(n), image_sums, dy_.pixels(), stride, stride);
-      for (int c = 0; c < stride; ++c) total[c] += image_sums[c];
-    }
-    const std::span<float> b = gradient.tensor(name_ + ".bias");
-    for (std::size_t c = 0; c < b.size(); ++c) b[c] = static_cast<float>(total[c]);
-  }
-
   std::string name_;
   int n_taps_;
   View x_, dy_;
@@ -133,6 +122,8 @@ class ConvDwRow : public RowOp {
 
 }  // namespace
 
-std::unique_ptr<RowOp> make_conv_dw(const RowContext& c) { return std::make_unique<ConvDwRow>(c); }
+std::unique_ptr<RowOp> make_direct_conv_dw(const RowContext& c) {
+  return std::make_unique<ConvDwRow>(c);
+}
 
 }  // namespace ddpm::cpu

@@ -117,11 +117,11 @@ class PanelRow : public RowOp {
 
 }  // namespace
 
-std::unique_ptr<RowOp> make_conv(const RowContext& c) {
+std::unique_ptr<RowOp> make_direct_conv(const RowContext& c) {
   return std::make_unique<PanelRow>(c, weight_shape(c, c.in[0].shape.c, c.out.shape.c), false);
 }
 
-std::unique_ptr<RowOp> make_conv_dx(const RowContext& c) {
+std::unique_ptr<RowOp> make_direct_conv_dx(const RowContext& c) {
   return std::make_unique<PanelRow>(c, weight_shape(c, c.out.shape.c, c.in[0].shape.c), true);
 }
 

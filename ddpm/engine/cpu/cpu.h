@@ -4,21 +4,33 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "ddpm/base/thread_pool.h"
 #include "ddpm/engine/engine.h"
 
 namespace ddpm::cpu {
 
+/// How convolutions are computed. f32 chooses the fastest algorithm by shape; f32_direct has no
+/// Winograd transforms, for numbers that must agree with references to the last digits. Both are
+/// exact.
+enum class Profile { f32, f32_direct };
+
+/// "f32", "f32-direct".
+std::string_view to_string(Profile profile);
+/// Throws Error (usage) that begins with `where` for any other name.
+Profile parse_profile(std::string_view where, std::string_view name);
+
 /// Runs `graph` (input slot 0, time) with `params`, which are copied and packed. `pool` must
 /// outlive it.
 std::unique_ptr<Denoiser> make_denoiser(const Graph& graph, const Params& params, int max_batch,
-                                        ThreadPool& pool);
+                                        ThreadPool& pool, Profile profile = Profile::f32);
 
 /// Trains `graph` from `params`. micro_batch: the largest number of images in one forward();
 /// max_slices: of slices in it.
 std::unique_ptr<Learner> make_learner(const Graph& graph, const Params& params, int micro_batch,
-                                      int max_slices, ThreadPool& pool);
+                                      int max_slices, ThreadPool& pool,
+                                      Profile profile = Profile::f32);
 
 /// The instruction set in use: "avx512", "avx2", "scalar", "neon".
 std::string isa_name();

@@ -7,8 +7,9 @@ namespace {
 
 class CpuDenoiser : public Denoiser {
  public:
-  CpuDenoiser(const Graph& graph, const Params& params, int max_batch, ThreadPool& pool)
-      : program_(graph, max_batch, pool), input_(program_.view(input_rows(graph).at(0))) {
+  CpuDenoiser(const Graph& graph, const Params& params, int max_batch, ThreadPool& pool,
+              Profile profile)
+      : program_(graph, max_batch, pool, profile), input_(program_.view(input_rows(graph).at(0))) {
     program_.pack(params);
   }
 
@@ -32,8 +33,8 @@ class CpuDenoiser : public Denoiser {
 }  // namespace
 
 std::unique_ptr<Denoiser> make_denoiser(const Graph& graph, const Params& params, int max_batch,
-                                        ThreadPool& pool) {
-  return std::make_unique<CpuDenoiser>(graph, params, max_batch, pool);
+                                        ThreadPool& pool, Profile profile) {
+  return std::make_unique<CpuDenoiser>(graph, params, max_batch, pool, profile);
 }
 
 }  // namespace ddpm::cpu

@@ -6,6 +6,7 @@
 // After foreach_target.h:
 #include "ddpm/engine/cpu/elementwise-inl.h"
 #include "ddpm/engine/cpu/gemm-inl.h"
+#include "ddpm/engine/cpu/winograd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddpm::cpu::HWY_NAMESPACE {
@@ -31,6 +32,13 @@ const Kernels* table() {
       .vector = kWidth,
       .panel_product = panel_product,
       .outer_product = outer_product,
+      .transform_input = transform_input,
+      .transform_gradient = transform_gradient,
+      .transform_weight = transform_weight,
+      .transform_output = transform_output,
+      .transform_weight_gradient = transform_weight_gradient,
+      .tile_product = tile_product,
+      .tile_outer = tile_outer,
       .silu = silu,
       .silu_dx = silu_dx,
       .add = add,

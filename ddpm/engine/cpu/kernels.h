@@ -11,6 +11,8 @@
 #include <span>
 #include <string_view>
 
+#include "ddpm/engine/cpu/winograd.h"
+
 namespace ddpm::cpu {
 
 inline constexpr int kLanes = 16;  // channels are padded to this; partial sums have this many lanes
@@ -68,6 +70,14 @@ struct Kernels {
 
   void (*panel_product)(const PanelProduct&);
   void (*outer_product)(const OuterProduct&);
+
+  void (*transform_input)(const TileTransform&);     // B^T d B
+  void (*transform_gradient)(const TileTransform&);  // A dy A^T
+  void (*transform_weight)(const WeightTransform&);
+  void (*transform_output)(const TileOutput&);
+  void (*transform_weight_gradient)(const WeightGradient&);
+  void (*tile_product)(const TileProduct&);
+  void (*tile_outer)(const TileOuter&);
 
   // Element-wise over n floats, n a multiple of 16.
   void (*silu)(const float* x, float* y, std::size_t n);

@@ -14,9 +14,9 @@ namespace {
 class CpuLearner : public Learner {
  public:
   CpuLearner(const GradientGraph& g, const Params& params, int micro_batch, int max_slices,
-             ThreadPool& pool)
+             ThreadPool& pool, Profile profile)
       : pool_(pool),
-        program_(g.graph, micro_batch, pool),
+        program_(g.graph, micro_batch, pool, profile),
         forward_rows_(g.forward_rows),
         input_(program_.view(input_rows(g.graph).at(0))),
         d_out_(program_.view(g.d_out)),
@@ -147,9 +147,9 @@ void CpuLearner::adam(const Params& gradient, const AdamStep& step, double clip)
 }  // namespace
 
 std::unique_ptr<Learner> make_learner(const Graph& graph, const Params& params, int micro_batch,
-                                      int max_slices, ThreadPool& pool) {
+                                      int max_slices, ThreadPool& pool, Profile profile) {
   const GradientGraph g = gradient(graph, {.params = true, .input = false});
-  return std::make_unique<CpuLearner>(g, params, micro_batch, max_slices, pool);
+  return std::make_unique<CpuLearner>(g, params, micro_batch, max_slices, pool, profile);
 }
 
 }  // namespace ddpm::cpu

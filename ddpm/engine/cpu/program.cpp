@@ -1,6 +1,7 @@
 #include "ddpm/engine/cpu/program.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include "ddpm/base/error.h"
@@ -45,7 +46,7 @@ std::unique_ptr<RowOp> make_row(const RowContext& c) {
 
 void Program::Free::operator()(float* p) const { std::free(p); }
 
-Program::Program(Graph graph, int max_images, ThreadPool& pool)
+Program::Program(Graph graph, int max_images, ThreadPool& pool, Profile profile)
     : graph_(std::move(graph)),
       max_images_(max_images),
       pool_(pool),
@@ -55,7 +56,8 @@ Program::Program(Graph graph, int max_images, ThreadPool& pool)
   for (Value v = 0; v < static_cast<Value>(graph_.nodes().size()); ++v) {
     std::vector<View> in;
     for (const Value input : graph_.node(v).inputs) in.push_back(view(input));
-    rows_.push_back(make_row({graph_, graph_.node(v), view(v), in, workspace_, pool.threads()}));
+    rows_.push_back(
+        make_row({graph_, graph_.node(v), view(v), in, workspace_, pool.threads(), profile}));
   }
   workspace_.allocate();
 }
@@ -69,7 +71,19 @@ void Program::pack(const Params& params) {
 void Program::run(int first, int last, const Run& run) {
   DDPM_CHECK(run.images >= 1 && run.images <= max_images_, "{} images, at most {}", run.images,
              max_images_);
+  if (OpClock* clock = OpClock::current()) return run_timed(first, last, run, *clock);
   for (int row = first; row < last; ++row) rows_[row]->run(run, pool_);
+}
+
+void Program::run_timed(int first, int last, const Run& run, OpClock& clock) {
+  for (int row = first; row < last; ++row) {
+    const auto start = std::chrono::steady_clock::now();
+    rows_[row]->run(run, pool_);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const double flops = direct_flops(graph_, graph_.node(row)) * run.images;
+    clock.add(op_kind(graph_.node(row)),
+              {seconds.count(), flops, flops * rows_[row]->work_ratio()});
+  }
 }
 
 std::vector<Value> input_rows(const Graph& graph) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ddpm/engine/cpu/memory_plan.h"
+#include "ddpm/engine/cpu/op_clock.h"
 #include "ddpm/engine/cpu/row.h"
 
 namespace ddpm::cpu {
@@ -13,11 +14,12 @@ class Program {
  public:
   /// Plans the memory and makes the rows. `pool` must outlive the program. Throws Error (resources)
   /// without memory.
-  Program(Graph graph, int max_images, ThreadPool& pool);
+  Program(Graph graph, int max_images, ThreadPool& pool, Profile profile = Profile::f32);
 
   void pack(const Params& params);
 
   /// Runs the rows [first, last). The caller has written the inputs; run.images <= max_images().
+  /// An OpClock of this thread is told how long each row takes.
   void run(int first, int last, const Run& run);
 
   const Graph& graph() const { return graph_; }
@@ -27,6 +29,8 @@ class Program {
   std::size_t arena_floats() const { return plan_.floats; }
 
  private:
+  void run_timed(int first, int last, const Run& run, OpClock& clock);
+
   struct Free {
     void operator()(float* p) const;
   };

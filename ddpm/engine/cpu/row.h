@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ddpm/base/thread_pool.h"
+#include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/cpu/view.h"
 #include "ddpm/net/params.h"
 
@@ -30,21 +31,28 @@ class RowOp {
   virtual void run(const Run& run, ThreadPool& pool) = 0;
   /// Takes over new parameter values.
   virtual void pack(const Params& /*params*/, ThreadPool& /*pool*/) {}
+  /// Multiply-adds done over those of a direct computation: below 1 for Winograd's algorithms.
+  virtual double work_ratio() const { return 1; }
 };
 
-/// Memory of each worker for the time of one task. Rows ask for room when they are made.
+/// Memory of each worker for the time of one task, and memory of all of them for the time of one
+/// row. Rows ask for room when they are made.
 class Workspace {
  public:
   explicit Workspace(int workers) : memory_(workers) {}
   void require(std::size_t floats) { floats_ = std::max(floats_, floats); }
+  void require_shared(std::size_t floats) { shared_floats_ = std::max(shared_floats_, floats); }
   void allocate() {
     for (auto& m : memory_) m.assign(floats_ + kLanes, 0.0f);
+    shared_.assign(shared_floats_ + kLanes, 0.0f);
   }
   float* of(int worker) { return memory_[worker].data(); }
+  float* shared() { return shared_.data(); }
 
  private:
-  std::size_t floats_ = 0;
+  std::size_t floats_ = 0, shared_floats_ = 0;
   std::vector<std::vector<float>> memory_;
+  std::vector<float> shared_;
 };
 
 /// What a row is made from.
@@ -55,11 +63,18 @@ struct RowContext {
   std::vector<View> in;
   Workspace& workspace;
   int threads;
+  Profile profile = Profile::f32;
 };
 
-std::unique_ptr<RowOp> make_conv(const RowContext& c);
+std::unique_ptr<RowOp> make_conv(const RowContext& c);  // the algorithm that conv_choice.h names
 std::unique_ptr<RowOp> make_conv_dx(const RowContext& c);
 std::unique_ptr<RowOp> make_conv_dw(const RowContext& c);
+std::unique_ptr<RowOp> make_direct_conv(const RowContext& c);
+std::unique_ptr<RowOp> make_direct_conv_dx(const RowContext& c);
+std::unique_ptr<RowOp> make_direct_conv_dw(const RowContext& c);
+std::unique_ptr<RowOp> make_winograd_conv(const RowContext& c);
+std::unique_ptr<RowOp> make_winograd_conv_dx(const RowContext& c);
+std::unique_ptr<RowOp> make_winograd_conv_dw(const RowContext& c);
 std::unique_ptr<RowOp> make_norm_row(const RowContext& c);  // norm_stats, normalize*, sum_pixels
 std::unique_ptr<RowOp> make_attention_row(
     const RowContext& c);                                     // dot_tokens, softmax*, mix_tokens*

@@ -13,7 +13,7 @@ void write_planar(const View& view, std::span<const float> nchw) {
       float* pixel = image + static_cast<std::size_t>(p) * stride;
       for (int c = 0; c < channels; ++c)
         pixel[c] = nchw[n * planar + std::size_t{1} * c * pixels + p];
-      std::fill(pixel + channels, pixel + stride, 0.0f);
+      std::fill(pixel + channels, pixel + view.width(), 0.0f);
     }
   }
 }
