@@ -32,7 +32,8 @@ Value Graph::append(Node node) {
 }
 
 void Graph::replace(Value v, Node node) {
-  for (const Value input : node.inputs) DDPM_CHECK(input >= 0 && input < v, "{} reads {}", v, input);
+  for (const Value input : node.inputs)
+    DDPM_CHECK(input >= 0 && input < v, "{} reads {}", v, input);
   DDPM_CHECK(node.shape == shape(v), "row {}", v);
   nodes_[v] = std::move(node);
 }
