@@ -135,6 +135,28 @@ double log(double x) {
   return k * kLn2High - ((half - (s * (half + series) + k * kLn2Low)) - f);
 }
 
+double expm1(double x) {
+  if (x < -0.34 || x > 0.34) return exp(x) - 1;  // at most 4 of exp's roundings
+  return x + x * x * horner(x, kExp);            // |x| below ln(2) / 2, as in exp
+}
+
+double log1p(double x) {
+  const double u = 1 + x;
+  if (!(u > 0) || u == kInf) return log(u);
+  return log(u) - ((u - 1) - x) / u;  // what the sum lost, to first order
+}
+
+double tanh(double x) {
+  const double grown = expm1(2 * std::abs(x));
+  const double value = grown == kInf ? 1 : grown / (grown + 2);
+  return x < 0 ? -value : value;
+}
+
+double sigmoid(double x) {
+  const double shrunk = exp(-std::abs(x));  // at most 1: no overflow
+  return (x < 0 ? shrunk : 1) / (1 + shrunk);
+}
+
 double pow(double x, double y) {
   if (x == 0 && y > 0) return 0;
   return exp(y * log(x));

@@ -36,17 +36,22 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c,
   return c;
 }
 
-std::array<std::uint32_t, 4> random_block(const NoiseKey& key, std::uint32_t block) {
+PhiloxInput philox_input(const NoiseKey& key, std::uint32_t block) {
   DDPM_DCHECK(key.image >> 44 == 0 && key.lane >> 12 == 0);
   const auto low = [](std::uint64_t v) { return static_cast<std::uint32_t>(v); };
   const std::uint32_t what =
       static_cast<std::uint32_t>(key.purpose) | key.lane << 8 | low(key.image >> 32) << 20;
-  return philox4x32({block, low(key.image), key.step, what}, {low(key.seed), low(key.seed >> 32)});
+  return {{block, low(key.image), key.step, what}, {low(key.seed), low(key.seed >> 32)}};
 }
 
-void fill_normal(const NoiseKey& key, std::span<float> out) {
+std::array<std::uint32_t, 4> random_block(const NoiseKey& key, std::uint32_t block) {
+  const PhiloxInput input = philox_input(key, block);
+  return philox4x32(input.counter, input.key);
+}
+
+void fill_normal(const NoiseKey& key, std::span<float> out, std::uint32_t first_block) {
   std::size_t i = 0;
-  for (std::uint32_t block = 0; i < out.size(); ++block) {
+  for (std::uint32_t block = first_block; i < out.size(); ++block) {
     const auto words = random_block(key, block);
     for (int pair = 0; pair < 2; ++pair) {
       const NormalPair z = box_muller(words[2 * pair], words[2 * pair + 1]);

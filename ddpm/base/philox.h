@@ -27,6 +27,14 @@ enum class Purpose : std::uint8_t {
   sample_start = 9,  // x_T
   sample_step = 10,  // z of a sampler's row; step = the row's number
   forward_chain = 11,
+  score_subset = 12,     // step = number of the subset
+  codec_start = 20,      // x_T that both sides of a codec know
+  codec_noise = 21,      // noise of a transmitted step that both sides know
+  codec_atoms = 22,      // signs of a codebook; lane = block
+  codec_candidate = 23,  // candidates of a codebook; lane = chunk
+  codec_arrival = 24,    // exponential arrival times of the candidates; lane = chunk
+  codec_deal = 25,       // which elements a chunk has
+  codec_sample = 26,     // what only the sender of an ideal channel draws
 };
 
 /// Names one stream of numbers.
@@ -38,12 +46,19 @@ struct NoiseKey {
   std::uint32_t lane = 0;  // below 2^12
 };
 
+/// What philox4x32() is called with for a block of the stream; counter[0] is the block's number.
+struct PhiloxInput {
+  std::array<std::uint32_t, 4> counter;
+  std::array<std::uint32_t, 2> key;
+};
+PhiloxInput philox_input(const NoiseKey& key, std::uint32_t block);
+
 /// Words 4 * block .. 4 * block + 3 of the stream.
 std::array<std::uint32_t, 4> random_block(const NoiseKey& key, std::uint32_t block);
 
-/// Element i is the i-th standard normal of the stream (Box-Muller over word pairs,
-/// docs/format.md).
-void fill_normal(const NoiseKey& key, std::span<float> out);
+/// Element i is the (4 * first_block + i)-th standard normal of the stream (Box-Muller over word
+/// pairs, docs/format.md).
+void fill_normal(const NoiseKey& key, std::span<float> out, std::uint32_t first_block = 0);
 
 /// The i-th number of the stream, uniform in [0, 1) with 53 bits.
 double uniform(const NoiseKey& key, std::uint32_t i = 0);

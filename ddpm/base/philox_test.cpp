@@ -64,6 +64,13 @@ TEST(Philox, NormalsAreBoxMullerOverWordPairs) {
   }
 }
 
+TEST(Philox, NormalsStartAtAnyBlock) {
+  std::vector<float> all(23), tail(11);
+  fill_normal({.seed = 5}, all);
+  fill_normal({.seed = 5}, tail, 3);
+  EXPECT_EQ(tail, std::vector<float>(all.begin() + 12, all.end()));
+}
+
 // A million normals to the last bit, on every machine and instruction set. A change here raises
 // kNumerics.
 TEST(Philox, AMillionNormalsHaveTheseBits) {
