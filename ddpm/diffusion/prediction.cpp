@@ -10,7 +10,8 @@ namespace ddpm {
 namespace {
 
 constexpr std::string_view kPredictions[] = {"eps", "x0", "v", "mu", "score"};
-constexpr std::string_view kVariances[] = {"fixed_small", "fixed_large"};
+constexpr std::string_view kVariances[] = {"fixed_small", "fixed_large", "learned", "learned_range",
+                                           "optimal"};
 
 // x_t = signal x0 + noise eps, Eq. (4).
 struct Mix {
@@ -22,12 +23,24 @@ Mix mix(const Schedule& schedule, int t) {
   return {std::sqrt(schedule.alpha_bar(t)), std::sqrt(schedule.one_minus_alpha_bar(t))};
 }
 
+// Where alpha_bar is 0, x_t is eps alone: an output that tells eps (or the score) tells nothing of
+// x0.
+void check_signal(double signal, int t, Prediction prediction) {
+  if (signal > 0) return;
+  throw Error(
+      "[diffusion] x0 from {}: got alpha_bar = 0 at t = {} (zero terminal SNR), expected alpha_bar "
+      "> "
+      "0; try prediction v or x0, or times below {}",
+      to_string(prediction), t, t);
+}
+
 }  // namespace
 
 Linear x0_from(const Schedule& schedule, int t, Prediction prediction) {
   const auto [signal, noise] = mix(schedule, t);
   switch (prediction) {
     case Prediction::eps:
+      check_signal(signal, t, prediction);
       return {1 / signal, -noise / signal};  // Eq. (15)
     case Prediction::x0:
       return {0, 1};
@@ -38,6 +51,7 @@ Linear x0_from(const Schedule& schedule, int t, Prediction prediction) {
       return {-q.c_xt / q.c_x0, 1 / q.c_x0};
     }
     case Prediction::score:  // eps = -noise score
+      check_signal(signal, t, prediction);
       return {1 / signal, schedule.one_minus_alpha_bar(t) / signal};
   }
   throw BugError("[diffusion] x0_from: unknown prediction");

@@ -11,14 +11,19 @@ namespace ddpm {
 /// x0; mu: the posterior mean of Eq. (7); score: grad log q(x_t) = -eps / sqrt(1 - ab), Sec. 3.2.
 enum class Prediction { eps, x0, v, mu, score };
 
-enum class Variance { fixed_small, fixed_large };  // sigma_t^2 = beta-tilde_t or beta_t, Sec. 3.2
+/// The variance of p(x_{t-1} | x_t). fixed_small, fixed_large: beta-tilde_t or beta_t, Sec. 3.2;
+/// learned: its logarithm is C further channels of the output; learned_range: they are the place
+/// between the two fixed ones (Nichol & Dhariwal 2021, Eq. (15)); optimal: one number a step,
+/// fitted (Bao et al. 2022, Analytic-DPM). variance.h computes them.
+enum class Variance { fixed_small, fixed_large, learned, learned_range, optimal };
 
 /// a = a_x * x_t + a_out * output.
 struct Linear {
   double x, out;
 };
 
-/// How x0 and eps are read from x_t and an output of the given meaning. t in 1..T.
+/// How x0 and eps are read from x_t and an output of the given meaning. t in 1..T. x0_from throws
+/// Error for eps and score where alpha_bar(t) == 0 (zero terminal SNR).
 Linear x0_from(const Schedule& schedule, int t, Prediction prediction);
 Linear eps_from(const Schedule& schedule, int t, Prediction prediction);
 
@@ -29,8 +34,8 @@ struct Target {
 };
 Target target_of(const Schedule& schedule, int t, Prediction prediction);
 
-/// "eps", "x0", "v", "mu", "score"; "fixed_small", "fixed_large". Throws Error that lists the known
-/// names.
+/// "eps", "x0", "v", "mu", "score"; "fixed_small", "fixed_large", "learned", "learned_range",
+/// "optimal". Throws Error that lists the known names.
 Prediction parse_prediction(std::string_view name);
 std::string_view to_string(Prediction prediction);
 Variance parse_variance(std::string_view name);

@@ -94,9 +94,11 @@ TEST(Prediction, UnknownNamesAreRefusedWithTheNearest) {
     parse_variance("fixed_larg");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "[diffusion] variance: got 'fixed_larg', expected fixed_small or fixed_large; try "
-                 "'fixed_large'");
+    EXPECT_STREQ(
+        error.what(),
+        "[diffusion] variance: got 'fixed_larg', expected fixed_small, fixed_large, learned, "
+        "learned_range or optimal; try "
+        "'fixed_large'");
   }
   try {
     parse_prediction("epsilon");
@@ -112,6 +114,22 @@ TEST(Prediction, TimeZeroIsABug) {
   EXPECT_THROW(x0_from(s, 0, Prediction::eps), BugError);
   EXPECT_THROW(eps_from(s, 11, Prediction::eps), BugError);
   EXPECT_THROW(target_of(s, 0, Prediction::x0), BugError);
+}
+
+// Where x_T is noise alone, an output that tells eps tells nothing of x0; the others still do, with
+// finite numbers.
+TEST(Prediction, AtZeroTerminalSnrOnlyEpsAndScoreAreRefused) {
+  const Schedule s = Schedule::parse("linear:10,zero_snr=yes");
+  for (const Prediction p : kAll) {
+    EXPECT_TRUE(std::isfinite(target_of(s, 10, p).x0)) << to_string(p);
+    EXPECT_TRUE(std::isfinite(eps_from(s, 10, p).out)) << to_string(p);
+    if (p == Prediction::eps || p == Prediction::score) {
+      EXPECT_THROW(x0_from(s, 10, p), Error) << to_string(p);
+      EXPECT_NO_THROW(x0_from(s, 9, p)) << to_string(p);
+    } else {
+      EXPECT_TRUE(std::isfinite(x0_from(s, 10, p).out)) << to_string(p);
+    }
+  }
 }
 
 }  // namespace

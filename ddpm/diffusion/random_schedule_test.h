@@ -15,13 +15,25 @@ inline double any_in(double low, double high) {
 /// 1e-60.
 inline Schedule any_schedule() {
   const int T = *rc::gen::inRange(1, 1200);
-  switch (*rc::gen::inRange(0, 3)) {
+  switch (*rc::gen::inRange(0, 6)) {
     case 0: {
       const double beta_1 = any_in(1e-7, 0.05);
       return Schedule::linear(T, beta_1, any_in(beta_1, 0.1));
     }
     case 1:
       return Schedule::cosine(T, any_in(0, 0.1), any_in(0.5, 0.9999));
+    case 2: {
+      const double beta_1 = any_in(1e-7, 0.05);
+      return Schedule::quadratic(T, beta_1, any_in(beta_1, 0.1));
+    }
+    case 3: {
+      const double beta_1 = any_in(1e-7, 0.05);
+      return Schedule::sigmoid(T, beta_1, any_in(beta_1, 0.1));
+    }
+    case 4: {
+      const double beta_1 = any_in(1e-7, 0.05);
+      return Schedule::warmup(T, *rc::gen::element(0.1, 0.5), beta_1, any_in(beta_1, 0.1));
+    }
     default:
       return Schedule::constant(T, any_in(1e-7, 0.1));
   }

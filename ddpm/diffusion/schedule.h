@@ -15,6 +15,8 @@ struct Posterior {
 
 /// beta_t and its cumulative product. Time runs t = 1..T as in the paper; alpha_bar(0) == 1 is
 /// clean data. All values are dimensionless. t out of range is a bug in the caller (BugError).
+/// beta_T may be 1 (zero terminal SNR): then alpha_bar(T) == 0 and x_T is noise alone; no other
+/// alpha_bar is 0.
 class Schedule {
  public:
   /// beta_t linear in t (Sec. 4). Throws Error unless T >= 1 and 0 < beta_1 <= beta_T < 1.
@@ -27,11 +29,36 @@ class Schedule {
   /// beta_t = beta for every t. Throws Error unless T >= 1 and 0 < beta < 1.
   static Schedule constant(int T, double beta);
 
-  /// beta_1..beta_T given. Throws Error unless every beta is in (0, 1).
-  static Schedule from_betas(std::vector<double> betas, const std::string& name = "betas");
+  /// sqrt(beta_t) linear in t: "quad" of the paper's code, "scaled_linear" of diffusers. Throws as
+  /// linear.
+  static Schedule quadratic(int T = 1000, double beta_1 = 1e-4, double beta_T = 0.02);
 
-  /// `linear:1000`, `linear:1000,beta_1=1e-4,beta_T=0.02`, `cosine:4000`, `constant:100,beta=0.01`.
-  /// Throws Error that lists the known forms.
+  /// beta_t = 1 / (T - t + 1): 1/T..1, of Sohl-Dickstein et al. 2015 ("jsd"). alpha_bar is linear,
+  /// 1 - t/T, and 0 at T.
+  static Schedule jsd(int T = 1000);
+
+  /// Linear over the first floor(fraction T) steps, then beta_T ("warmup10", "warmup50" of the
+  /// paper's code: fraction 0.1, 0.5). Throws as linear.
+  static Schedule warmup(int T, double fraction, double beta_1 = 1e-4, double beta_T = 0.02);
+
+  /// beta_t = beta_1 + (beta_T - beta_1) / (1 + e^-x), x from -6 to 6 ("sigmoid" of diffusers; the
+  /// ends are near beta_1 and beta_T). Throws as linear.
+  static Schedule sigmoid(int T = 1000, double beta_1 = 1e-4, double beta_T = 0.02);
+
+  /// beta_1..beta_T given. Throws Error unless every beta is in (0, 1), beta_T in (0, 1].
+  static Schedule from_betas(std::vector<double> betas, const std::string& name = "betas");
+  /// The same with a spec, `table,betas=0.1/0.2`.
+  static Schedule table(const std::vector<double>& betas);
+
+  /// The same schedule with sqrt(alpha_bar) shifted and scaled, so that alpha_bar(1) stays and
+  /// alpha_bar(T) is 0 (Lin et al. 2023, Algorithm 1). Throws Error when T is 1.
+  Schedule with_zero_terminal_snr() const;
+
+  /// `linear:1000`, `linear:1000,beta_1=1e-4,beta_T=0.02`, `quadratic` and its other name
+  /// `scaled_linear`, `sigmoid`, `warmup10`, `warmup50` likewise; `cosine:4000`,
+  /// `constant:100,beta=0.01`, `jsd:1000`, `logsnr:1000,max=13.3,min=-5` or `,knots=13/2/-5`
+  /// (log_snr.h), `table,betas=0.1/0.2`; each also with `,zero_snr=yes`. Throws Error that lists
+  /// the known forms.
   static Schedule parse(const std::string& spec);
 
   int T() const { return static_cast<int>(beta_.size()) - 1; }
@@ -50,6 +77,7 @@ class Schedule {
   const std::string& spec() const { return spec_; }
 
  private:
+  friend class LogSnr;  // which makes schedules of its own kind
   Schedule(std::vector<double> betas, std::string spec, const std::string& name);
 
   std::string spec_;

@@ -197,9 +197,11 @@ TEST(Schedule, FromBetasKeepsThemAndHasNoSpec) {
 TEST(Schedule, BetasThatMakeNoProcessAreRefused) {
   const double nan = std::nan("");
   for (const double beta : {0.0, -0.1, 1.0, 2.0, nan}) {
-    EXPECT_THROW(Schedule::from_betas({0.1, beta}), Error) << beta;
+    EXPECT_THROW(Schedule::from_betas({beta, 0.1}), Error) << beta;
     EXPECT_THROW(Schedule::constant(10, beta), Error) << beta;
     EXPECT_THROW(Schedule::linear(10, beta, 0.5), Error) << beta;
+    if (beta == 1) continue;  // at the end: zero terminal SNR
+    EXPECT_THROW(Schedule::from_betas({0.1, beta}), Error) << beta;
   }
   EXPECT_THROW(Schedule::from_betas({}), Error);
   EXPECT_THROW(Schedule::linear(10, 0.02, 0.01), Error);
@@ -222,13 +224,15 @@ TEST(Schedule, ParseKnowsEveryForm) {
 
 TEST(Schedule, ParseRefusesByName) {
   const std::pair<const char*, const char*> table[] = {
-      {"", "expected linear, cosine or constant"},
+      {"",
+       "expected linear, cosine, constant, quadratic, scaled_linear, sigmoid, warmup10, "
+       "warmup50, jsd, logsnr or table"},
       {"liner:1000", "try 'linear'"},
       {"linear:", "got '', expected a whole number"},
       {"linear:ten", "got 'ten', expected a whole number"},
       {"linear:10.5", "expected a whole number"},
       {"linear:0", "expected 1..1000000"},
-      {"linear:10,beta_2=0.1", "expected beta_1 or beta_T; try 'beta_1'"},
+      {"linear:10,beta_2=0.1", "expected beta_1, beta_T or zero_snr; try 'beta_1'"},
       {"linear:10,beta_1", "expected key=value"},
       {"linear:10,", "expected key=value"},
       {"linear:10,beta_1=x", "got 'x', expected a number"},
@@ -238,6 +242,21 @@ TEST(Schedule, ParseRefusesByName) {
       {"cosine:10,s=-1", "expected s >= 0"},
       {"constant:10", "expected steps and beta"},
       {"constant:10,beta=1", "expected 0 < beta < 1"},
+      {"quadratic:10,beta_1=0.5", "quadratic: got beta_1 = 0.5"},
+      {"sigmoid:0", "sigmoid: got T = 0"},
+      {"jsd:10,beta_1=0.1", "expected zero_snr"},
+      {"warmup20:10", "try 'warmup10'"},
+      {"linear:1,zero_snr=yes", "got one step"},
+      {"linear:10,zero_snr=1", "expected no or yes"},
+      {"table", "expected betas; try table,betas=0.1/0.2"},
+      {"table,betas=0.1/", "expected numbers"},
+      {"table,betas=0.1/x", "expected numbers"},
+      {"table:3,betas=0.1/0.2", "got 2 betas, expected 3"},
+      {"table,betas=0.1/1/0.2", "expected 0 < beta < 1"},
+      {"logsnr:10,max=-6", "each below the one before"},
+      {"logsnr:10,knots=3", "expected 2.."},
+      {"logsnr:10,knots=3/1,max=4", "expected knots or max and min"},
+      {"logsnr:0", "got T = 0"},
   };
   for (const auto& [spec, message] : table) {
     try {

@@ -77,6 +77,18 @@ std::vector<int> KeyReader::integers(std::string_view key, std::vector<int> fall
   return fallback;
 }
 
+std::vector<double> KeyReader::reals(std::string_view key, std::vector<double> fallback) {
+  const Json* value = find(key);
+  if (value == nullptr) return fallback;
+  std::vector<double> numbers;
+  for (const Json& item : value->items) {
+    if (const auto number = item.real()) numbers.push_back(*number);
+  }
+  if (value->is(Json::Kind::array) && numbers.size() == value->items.size()) return numbers;
+  refuse(key, value, "a list of numbers");
+  return fallback;
+}
+
 std::vector<std::string> KeyReader::words(std::string_view key, std::vector<std::string> fallback) {
   const Json* value = find(key);
   if (value == nullptr) return fallback;

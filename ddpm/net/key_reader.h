@@ -27,6 +27,7 @@ class KeyReader {
   bool boolean(std::string_view key, bool fallback);
   std::string word(std::string_view key, std::string fallback);
   std::vector<int> integers(std::string_view key, std::vector<int> fallback);
+  std::vector<double> reals(std::string_view key, std::vector<double> fallback);
   std::vector<std::string> words(std::string_view key, std::vector<std::string> fallback);
 
   // Keys of which one value is supported, which is also what a missing key means.

@@ -4,6 +4,7 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/base/version.h"
+#include "ddpm/diffusion/variance.h"
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/key_reader.h"
 #include "ddpm/net/model_parts.h"
@@ -55,6 +56,15 @@ void check_index(const fs::path& file, Warnings& warnings) {
 Extras extras_of(const fs::path& folder, Warnings& warnings) {
   const fs::path file = folder / "ddpm.json";
   return is_there(file) ? read_extras(read_json(file), file.string(), warnings) : Extras{};
+}
+
+// A learned variance has channels of its own, after those of the mean.
+void check_channels(const UNetConfig& config, Variance variance, const std::string& file) {
+  const int want = config.in_channels * (is_learned(variance) ? 2 : 1);
+  if (config.out_channels == want) return;
+  throw Error(ExitCode::bad_input,
+              "[net] {}: out_channels: got {} with variance {}, expected {} for {} in_channels",
+              file, config.out_channels, to_string(variance), want, config.in_channels);
 }
 
 Json index_json() {
@@ -119,6 +129,7 @@ Model load_model(const fs::path& folder) {
       read_scheduler_config(read_json(scheduler), scheduler.string(), extras, model.warnings);
   model.schedule = std::move(process.schedule);
   model.view = process.view;
+  check_channels(model.config, model.view.variance, config.string());
   model.graph = unet(model.config);
   model.params = take_params(model.graph.params(), read_weights(net, model.warnings), net.string());
   return model;

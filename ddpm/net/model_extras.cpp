@@ -21,6 +21,24 @@ void read_prediction(KeyReader& keys, Extras& extras) {
   if (!extras.prediction) keys.refuse("prediction", value, "mu or score");
 }
 
+void read_variance(KeyReader& keys, Extras& extras) {
+  const Json* value = keys.find("variance");
+  if (value != nullptr) {
+    for (const Variance v : {Variance::learned, Variance::optimal}) {
+      if (*value == json_string(std::string(to_string(v)))) extras.variance = v;
+    }
+    if (!extras.variance) keys.refuse("variance", value, "learned or optimal");
+  }
+  extras.mean_eps_squared = keys.reals("mean_eps_squared", {});
+  extras.eps_error = keys.reals("eps_error", {});
+}
+
+Json number_list(const std::vector<double>& numbers) {
+  std::vector<Json> items;
+  for (const double number : numbers) items.push_back(json_real(number));
+  return json_list(std::move(items));
+}
+
 void read_eps_from(KeyReader& keys, Extras& extras) {
   const std::string word = keys.word("eps_from", "raw");
   if (word == "limited_x0") {
@@ -28,11 +46,6 @@ void read_eps_from(KeyReader& keys, Extras& extras) {
   } else if (word != "raw") {
     keys.refuse("eps_from", keys.find("eps_from"), "raw or limited_x0");
   }
-}
-
-bool diffusers_names(const Schedule& schedule) {
-  return schedule.spec().starts_with("linear:") ||
-         schedule.spec() == fmt::format("cosine:{}", schedule.T());
 }
 
 }  // namespace
@@ -48,6 +61,7 @@ Extras read_extras(const Json& json, const std::string& file, Warnings& warnings
   const int numerics = keys.integer("numerics", kNumerics);
   read_eps_from(keys, extras);
   read_prediction(keys, extras);
+  read_variance(keys, extras);
   extras.schedule = keys.word("schedule", "");
   if (keys.find("height") != nullptr) extras.height = keys.integer("height", 0);
   if (keys.find("width") != nullptr) extras.width = keys.integer("width", 0);
@@ -72,7 +86,15 @@ Json extras_json(const Model& model) {
   if (prediction == Prediction::mu || prediction == Prediction::score) {
     members["prediction"] = json_string(std::string(to_string(prediction)));
   }
-  if (!diffusers_names(model.schedule) && !model.schedule.spec().empty()) {
+  const Variance variance = model.view.variance;
+  if (variance == Variance::learned || variance == Variance::optimal) {
+    members["variance"] = json_string(std::string(to_string(variance)));
+  }
+  if (!model.view.mean_eps_squared.empty()) {
+    members["mean_eps_squared"] = number_list(model.view.mean_eps_squared);
+  }
+  if (!model.view.eps_error.empty()) members["eps_error"] = number_list(model.view.eps_error);
+  if (!diffusers_betas(model.schedule) && !model.schedule.spec().empty()) {
     members["schedule"] = json_string(model.schedule.spec());
   }
   const std::string why_not = why_not_diffusers(model);
@@ -81,6 +103,9 @@ Json extras_json(const Model& model) {
 }
 
 std::string why_not_diffusers(const Model& model) {
+  if (model.view.variance == Variance::learned) {
+    return "diffusers takes a learned variance for the variance itself, not for its logarithm";
+  }
   const Prediction prediction = model.view.prediction;
   if (prediction != Prediction::mu && prediction != Prediction::score) return {};
   return fmt::format("no diffusers scheduler samples from prediction {}", to_string(prediction));

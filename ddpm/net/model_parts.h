@@ -23,11 +23,22 @@ inline constexpr const char* kDiffusersVersion = "0.42.1";
 struct Extras {
   EpsFrom eps_from = EpsFrom::raw;       // as diffusers samples
   std::optional<Prediction> prediction;  // mu or score
+  std::optional<Variance> variance;  // learned (a log-variance, which it is not there) or optimal
+  std::vector<double> mean_eps_squared, eps_error;  // ModelView's, T numbers each or none
   std::string schedule;  // spec of a schedule that diffusers knows only as trained_betas
   std::optional<int> height, width;  // for a config whose sample_size is null
 };
 Extras read_extras(const Json& json, const std::string& file, Warnings& warnings);
 Json extras_json(const Model& model);
+
+/// How diffusers' schedulers name a schedule, if they can: beta_schedule, beta_start, beta_end,
+/// rescale_betas_zero_snr.
+struct NamedBetas {
+  std::string beta_schedule;
+  double start = 1e-4, end = 0.02;
+  bool zero_snr = false;
+};
+std::optional<NamedBetas> diffusers_betas(const Schedule& schedule);
 
 /// Whether a diffusers pipeline can sample from it, or "" / why not.
 std::string why_not_diffusers(const Model& model);

@@ -2,7 +2,10 @@
 // DDPMScheduler.
 #include <algorithm>
 #include <iterator>
+#include <string_view>
+#include <utility>
 
+#include "ddpm/diffusion/spec.h"
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/key_reader.h"
 #include "ddpm/net/model_parts.h"
@@ -12,17 +15,6 @@ namespace {
 
 constexpr int kMaxSteps = 1'000'000;
 constexpr int kMostListed = 50'000;  // what parse_json reads back
-
-std::vector<double> list_of_betas(KeyReader& keys, const Json& list) {
-  std::vector<double> betas;
-  for (const Json& item : list.items) {
-    if (const auto beta = item.real()) betas.push_back(*beta);
-  }
-  if (!list.is(Json::Kind::array) || betas.empty() || betas.size() != list.items.size()) {
-    keys.refuse("trained_betas", &list, "null or a list of numbers");
-  }
-  return betas;
-}
 
 // Where a list of betas has a name in ddpm.json, both must mean the same.
 Schedule listed_schedule(std::vector<double> betas, const std::string& spec) {
@@ -40,6 +32,7 @@ struct Betas {
   double start = 1e-4, end = 0.02;
   std::string kind;
   std::vector<double> listed;
+  bool zero_snr = false;
 };
 
 Betas read_betas(KeyReader& keys) {
@@ -53,16 +46,28 @@ Betas read_betas(KeyReader& keys) {
   b.kind = keys.word("beta_schedule", "linear");
   const Json* listed = keys.find("trained_betas");
   if (listed != nullptr && !listed->is(Json::Kind::null)) {
-    b.listed = list_of_betas(keys, *listed);  // overrules beta_schedule, as in diffusers
+    b.listed = keys.reals("trained_betas", {});  // overrules beta_schedule, as in diffusers
+    if (listed->is(Json::Kind::array) && listed->items.empty()) {
+      keys.refuse("trained_betas", listed, "null or a list of numbers");
+    }
   } else {
-    keys.only_words("beta_schedule", {"linear", "squaredcos_cap_v2"});
+    keys.only_words("beta_schedule", {"linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"});
   }
+  b.zero_snr = keys.boolean("rescale_betas_zero_snr", false);
   return b;
 }
 
+Schedule named_schedule(const Betas& b) {
+  if (b.kind == "squaredcos_cap_v2") return Schedule::cosine(b.T);
+  if (b.kind == "scaled_linear") return Schedule::quadratic(b.T, b.start, b.end);
+  if (b.kind == "sigmoid") return Schedule::sigmoid(b.T, b.start, b.end);
+  return Schedule::linear(b.T, b.start, b.end);
+}
+
 Schedule make_schedule(const Betas& b, const Extras& extras) {
-  if (!b.listed.empty()) return listed_schedule(b.listed, extras.schedule);
-  return b.kind == "linear" ? Schedule::linear(b.T, b.start, b.end) : Schedule::cosine(b.T);
+  const Schedule schedule =
+      b.listed.empty() ? named_schedule(b) : listed_schedule(b.listed, extras.schedule);
+  return b.zero_snr ? schedule.with_zero_terminal_snr() : schedule;
 }
 
 Prediction read_prediction(KeyReader& keys, const Extras& extras) {
@@ -80,30 +85,69 @@ Prediction read_prediction(KeyReader& keys, const Extras& extras) {
                                   : Prediction::eps;
 }
 
+// fixed_small_log is fixed_small, taken there through a logarithm. `learned` means the variance
+// itself to diffusers: only ddpm.json makes it the logarithm. `optimal` is beside fixed_small.
+Variance read_variance(KeyReader& keys, const Extras& extras) {
+  if (extras.variance == Variance::learned) {
+    keys.only_words("variance_type", {"learned"});
+    return Variance::learned;
+  }
+  keys.only_words("variance_type",
+                  {"fixed_small", "fixed_small_log", "fixed_large", "learned_range"});
+  if (extras.variance) return *extras.variance;
+  const std::string word = keys.word("variance_type", "fixed_small");
+  return word == "fixed_large"     ? Variance::fixed_large
+         : word == "learned_range" ? Variance::learned_range
+                                   : Variance::fixed_small;
+}
+
+// thresholding, where it is on, replaces clip_sample.
+Limit read_limit(KeyReader& keys) {
+  const double range = keys.real("clip_sample_range", 1);
+  if (!(range > 0)) {
+    keys.refuse("clip_sample_range", keys.find("clip_sample_range"), "a positive number");
+  }
+  const double quantile = keys.real("dynamic_thresholding_ratio", 0.995);
+  const double most = keys.real("sample_max_value", 1);
+  const bool clip = keys.boolean("clip_sample", true);
+  if (!keys.boolean("thresholding", false)) return clip ? Limit::clip(range) : Limit::no_limit();
+  if (!(quantile >= 0 && quantile <= 1)) {
+    keys.refuse("dynamic_thresholding_ratio", keys.find("dynamic_thresholding_ratio"), "0..1");
+  }
+  if (!(most >= 1)) keys.refuse("sample_max_value", keys.find("sample_max_value"), "at least 1");
+  return Limit::dynamic(quantile, most);
+}
+
 ModelView read_view(KeyReader& keys, const Extras& extras) {
   ModelView view;
   view.prediction = read_prediction(keys, extras);
   view.eps_from = extras.eps_from;
-  // fixed_small_log is the same standard deviation, taken there through a logarithm.
-  keys.only_words("variance_type", {"fixed_small", "fixed_small_log", "fixed_large"});
-  const bool large = keys.word("variance_type", "fixed_small") == "fixed_large";
-  view.variance = large ? Variance::fixed_large : Variance::fixed_small;
-  const double range = keys.real("clip_sample_range", 1);
-  if (!(range > 0))
-    keys.refuse("clip_sample_range", keys.find("clip_sample_range"), "a positive number");
-  view.limit = keys.boolean("clip_sample", true) ? Limit::clip(range) : Limit::no_limit();
+  view.variance = read_variance(keys, extras);
+  view.limit = read_limit(keys);
+  view.mean_eps_squared = extras.mean_eps_squared;
+  view.eps_error = extras.eps_error;
   return view;
+}
+
+// T numbers where there are any, and always for `optimal`.
+void check_measured(const ModelView& view, int T) {
+  const auto wrong = [T](const std::vector<double>& numbers) {
+    return !numbers.empty() && numbers.size() != static_cast<std::size_t>(T);
+  };
+  if (wrong(view.mean_eps_squared) || wrong(view.eps_error) ||
+      (view.variance == Variance::optimal && view.mean_eps_squared.empty())) {
+    throw Error(
+        "ddpm.json has {} mean_eps_squared and {} eps_error for variance {}, expected {} each",
+        view.mean_eps_squared.size(), view.eps_error.size(), to_string(view.variance), T);
+  }
 }
 
 // What other values would make another sampler.
 void refuse_variants(KeyReader& keys) {
   keys.only_words("_class_name", {"DDPMScheduler", "DDIMScheduler"});
-  keys.only_bool("thresholding", false);
-  keys.only_words("timestep_spacing", {"leading"});
+  keys.only_words("timestep_spacing", {"leading", "linspace", "trailing"});
   keys.only_number("steps_offset", 0);
-  keys.only_bool("rescale_betas_zero_snr", false);
   keys.only_bool("set_alpha_to_one", true);
-  keys.ignore({"dynamic_thresholding_ratio", "sample_max_value"});  // of thresholding
 }
 
 std::string_view prediction_word(Prediction prediction) {
@@ -119,12 +163,17 @@ std::string_view prediction_word(Prediction prediction) {
   }
 }
 
+// Beside `optimal`, which ddpm.json names, the nearest that diffusers has.
+std::string variance_word(Variance variance) {
+  return std::string(to_string(variance == Variance::optimal ? Variance::fixed_small : variance));
+}
+
 Json beta_list(const Schedule& schedule) {
   if (schedule.T() > kMostListed) {
     throw Error(
         "[net] scheduler_config.json: got {} betas that no beta_schedule names, expected at most "
         "{}; try "
-        "a linear or cosine schedule",
+        "a linear, quadratic, sigmoid or cosine schedule",
         schedule.T(), kMostListed);
   }
   std::vector<Json> betas;
@@ -140,36 +189,68 @@ Process read_scheduler_config(const Json& json, const std::string& file, const E
   const Betas betas = read_betas(keys);
   const ModelView view = read_view(keys, extras);
   refuse_variants(keys);
+  const std::string spacing = keys.word("timestep_spacing", "leading");
   std::ranges::copy(keys.finish(), std::back_inserter(warnings));
+  if (spacing != "leading") {
+    warnings.push_back(
+        fmt::format("{}: timestep_spacing {} is left to the plan; try --plan ddim:50,spacing={}",
+                    file, spacing, spacing));
+  }
   try {
-    return {make_schedule(betas, extras), view};
+    Schedule schedule = make_schedule(betas, extras);
+    check_measured(view, schedule.T());
+    return {std::move(schedule), view};
   } catch (const Error& e) {
     throw Error(ExitCode::bad_input, "[net] {}: {}", file, e.what());
   }
 }
 
+std::optional<NamedBetas> diffusers_betas(const Schedule& schedule) {
+  NamedBetas named;
+  std::string_view spec = schedule.spec();
+  constexpr std::string_view kZeroSnr = ",zero_snr=yes";
+  named.zero_snr = spec.ends_with(kZeroSnr);
+  if (named.zero_snr) spec.remove_suffix(kZeroSnr.size());
+  if (spec == fmt::format("cosine:{}", schedule.T())) {
+    named.beta_schedule = "squaredcos_cap_v2";
+    return named;
+  }
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"linear:", "linear"}, {"quadratic:", "scaled_linear"}, {"sigmoid:", "sigmoid"}};
+  for (const auto& [ours, theirs] : kNames) {
+    if (!spec.starts_with(ours)) continue;
+    const Spec parsed("schedule", std::string(spec));
+    named.beta_schedule = theirs;
+    named.start = parsed.number("beta_1").value_or(named.start);
+    named.end = parsed.number("beta_T").value_or(named.end);
+    return named;
+  }
+  return {};
+}
+
 Json scheduler_config_json(const Schedule& schedule, const ModelView& view) {
-  const bool linear = schedule.spec().starts_with("linear:");
-  const bool cosine = schedule.spec() == fmt::format("cosine:{}", schedule.T());
+  const std::optional<NamedBetas> named = diffusers_betas(schedule);
+  const NamedBetas betas = named.value_or(NamedBetas{.beta_schedule = "linear"});
+  const bool dynamic = view.limit.kind == Limit::Kind::quantile;
   const bool clip = view.limit.kind == Limit::Kind::clip;
   return json_object({
       {"_class_name", json_string("DDPMScheduler")},
       {"_diffusers_version", json_string(kDiffusersVersion)},
-      {"beta_end", json_real(linear ? schedule.beta(schedule.T()) : 0.02)},
-      {"beta_schedule", json_string(cosine ? "squaredcos_cap_v2" : "linear")},
-      {"beta_start", json_real(linear ? schedule.beta(1) : 1e-4)},
+      {"beta_end", json_real(betas.end)},
+      {"beta_schedule", json_string(betas.beta_schedule)},
+      {"beta_start", json_real(betas.start)},
       {"clip_sample", json_bool(clip)},
       {"clip_sample_range", json_real(clip ? view.limit.range : 1)},
-      {"dynamic_thresholding_ratio", json_real(0.995)},
+      {"dynamic_thresholding_ratio", json_real(dynamic ? view.limit.quantile : 0.995)},
       {"num_train_timesteps", json_integer(schedule.T())},
       {"prediction_type", json_string(std::string(prediction_word(view.prediction)))},
-      {"rescale_betas_zero_snr", json_bool(false)},
-      {"sample_max_value", json_real(1)},
+      {"rescale_betas_zero_snr", json_bool(betas.zero_snr)},
+      {"sample_max_value", json_real(dynamic ? view.limit.range : 1)},
       {"steps_offset", json_integer(0)},
-      {"thresholding", json_bool(false)},
+      {"thresholding", json_bool(dynamic)},
       {"timestep_spacing", json_string("leading")},
-      {"trained_betas", linear || cosine ? Json{} : beta_list(schedule)},
-      {"variance_type", json_string(std::string(to_string(view.variance)))},
+      {"trained_betas", named ? Json{} : beta_list(schedule)},
+      {"variance_type", json_string(variance_word(view.variance))},
   });
 }
 

@@ -75,6 +75,49 @@ TEST(SchedulerConfig, CosineAndListedBetasAreSchedules) {
       Schedule::from_betas({0.1, 0.25, 0.5})));
 }
 
+TEST(SchedulerConfig, BetaSchedulesHaveTheNamesOfDiffusers) {
+  const std::pair<const char*, const char*> table[] = {
+      {R"({"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012})",
+       "quadratic:1000,beta_1=0.00085,beta_T=0.012"},
+      {R"({"beta_schedule": "sigmoid", "num_train_timesteps": 40})", "sigmoid:40"},
+      {R"({"beta_schedule": "squaredcos_cap_v2", "rescale_betas_zero_snr": true})",
+       "cosine:1000,zero_snr=yes"},
+      {R"({"rescale_betas_zero_snr": true})", "linear:1000,zero_snr=yes"}};
+  for (const auto& [json, spec] : table) {
+    const Process p = read(json);
+    EXPECT_EQ(p.schedule.spec(), spec);
+    EXPECT_TRUE(same_betas(p.schedule, Schedule::parse(spec)));
+    const Json back = scheduler_config_json(p.schedule, p.view);
+    EXPECT_EQ(read(write_json(back)).schedule.spec(), spec);
+  }
+  // diffusers rescales a list too.
+  const Process listed =
+      read(R"({"trained_betas": [0.1, 0.25, 0.5], "rescale_betas_zero_snr": true})");
+  EXPECT_TRUE(
+      same_betas(listed.schedule, Schedule::from_betas({0.1, 0.25, 0.5}).with_zero_terminal_snr()));
+}
+
+TEST(SchedulerConfig, ThresholdingReplacesTheClip) {
+  const Limit limit = read(R"({"thresholding": true, "sample_max_value": 1.5,
+                               "dynamic_thresholding_ratio": 0.9})")
+                          .view.limit;
+  EXPECT_EQ(limit.kind, Limit::Kind::quantile);
+  EXPECT_EQ(limit.quantile, 0.9);
+  EXPECT_EQ(limit.range, 1.5);
+  ModelView view;
+  view.limit = limit;
+  const Limit back = read(write_json(scheduler_config_json(Schedule::linear(5), view))).view.limit;
+  EXPECT_EQ(back.kind, Limit::Kind::quantile);
+  EXPECT_EQ(back.quantile, 0.9);
+  EXPECT_EQ(back.range, 1.5);
+}
+
+TEST(SchedulerConfig, SpacingsThatThePlanChoosesWarn) {
+  Warnings warnings;
+  read_scheduler_config(parsed(R"({"timestep_spacing": "trailing"})"), "s.json", {}, warnings);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("spacing=trailing")));
+}
+
 struct Case {
   std::string key, value, expected;
 };
@@ -82,8 +125,7 @@ struct Case {
 TEST(SchedulerConfig, ValuesThatAreNotSupportedAreRefusedByName) {
   const Case table[] = {
       {"_class_name", "\"PNDMScheduler\"", "DDPMScheduler or DDIMScheduler"},
-      {"beta_schedule", "\"scaled_linear\"", "linear or squaredcos_cap_v2"},
-      {"beta_schedule", "\"sigmoid\"", "linear or squaredcos_cap_v2"},
+      {"beta_schedule", "\"laplace\"", "linear or scaled_linear or squaredcos_cap_v2 or sigmoid"},
       {"beta_schedule", "7", "a string"},
       {"beta_start", "\"0.1\"", "a number"},
       {"num_train_timesteps", "0", "1..1000000"},
@@ -92,16 +134,16 @@ TEST(SchedulerConfig, ValuesThatAreNotSupportedAreRefusedByName) {
       {"trained_betas", "[0.1, null]", "a list of numbers"},
       {"trained_betas", "0.1", "a list of numbers"},
       {"prediction_type", "\"mu\"", "epsilon or sample or v_prediction"},
-      {"variance_type", "\"learned_range\"", "fixed_small or fixed_small_log or fixed_large"},
-      {"variance_type", "\"learned\"", "fixed_large"},
+      {"variance_type", "\"learned\"",
+       "fixed_small or fixed_small_log or fixed_large or learned_range"},
       {"variance_type", "\"fixed_large_log\"", "fixed_large"},
       {"clip_sample", "\"yes\"", "true or false"},
       {"clip_sample_range", "0", "a positive number"},
       {"clip_sample_range", "null", "a number"},
-      {"thresholding", "true", "false"},
-      {"timestep_spacing", "\"trailing\"", "leading"},
+      {"thresholding", "1", "true or false"},
+      {"timestep_spacing", "\"log\"", "leading or linspace or trailing"},
       {"steps_offset", "1", "0"},
-      {"rescale_betas_zero_snr", "true", "false"},
+      {"rescale_betas_zero_snr", "1", "true or false"},
       {"set_alpha_to_one", "false", "true"}};
   for (const auto& [key, value, expected] : table) {
     const std::string text = fmt::format(R"({{"{}": {}}})", key, value);
@@ -126,6 +168,15 @@ TEST(SchedulerConfig, ReadsBackEveryScheduleAndViewThatItWrites) {
                                 Schedule::cosine(100),
                                 Schedule::cosine(10, 0.1),
                                 Schedule::constant(9, 0.1),
+                                Schedule::linear(1, 0.1, 0.3),
+                                Schedule::quadratic(7, 0.01, 0.3),
+                                Schedule::sigmoid(7, 0.01, 0.3),
+                                Schedule::jsd(7),
+                                Schedule::parse("linear:9,beta_T=0.3,zero_snr=yes"),
+                                Schedule::parse("scaled_linear:9,beta_T=0.3,zero_snr=yes"),
+                                Schedule::parse("cosine:9,zero_snr=yes"),
+                                Schedule::parse("cosine:9,s=0.1,zero_snr=yes"),
+                                Schedule::from_betas({0.1, 0.2, 0.3}).with_zero_terminal_snr(),
                                 Schedule::from_betas({0.1, 1.0 / 3})};
   for (const Schedule& schedule : schedules) {
     for (const Prediction prediction : {Prediction::eps, Prediction::x0, Prediction::v}) {
@@ -152,6 +203,9 @@ TEST(SchedulerConfig, BetasAreListedOnlyWhereDiffusersHasNoName) {
   EXPECT_FALSE(listed(Schedule::cosine(10)));
   EXPECT_TRUE(listed(Schedule::cosine(10, 0.1)));
   EXPECT_TRUE(listed(Schedule::constant(10, 0.1)));
+  EXPECT_FALSE(listed(Schedule::quadratic(10)));
+  EXPECT_FALSE(listed(Schedule::parse("sigmoid:10,zero_snr=yes")));
+  EXPECT_TRUE(listed(Schedule::parse("warmup10:10,zero_snr=yes")));
   EXPECT_THROW(scheduler_config_json(Schedule::constant(60'000, 1e-4), {}), Error);
 }
 
@@ -180,6 +234,43 @@ TEST(ModelExtras, SayWhatDiffusersCannot) {
   EXPECT_EQ(back.schedule.spec(), "constant:9,beta=0.1");
 }
 
+TEST(ModelExtras, KeepVariancesThatDiffusersCannotName) {
+  Model model;
+  model.schedule = Schedule::linear(3);
+  for (const Variance variance :
+       {Variance::fixed_small, Variance::learned, Variance::learned_range, Variance::optimal}) {
+    model.view.variance = variance;
+    model.view.mean_eps_squared = {0.1, 0.5, 1.0 / 3};
+    model.view.eps_error = {0.25, 0.5, 0.75};
+    const Extras extras = read_extras_text(write_json(extras_json(model)));
+    const Process back =
+        read(write_json(scheduler_config_json(model.schedule, model.view)), extras);
+    EXPECT_EQ(back.view.variance, variance) << to_string(variance);
+    EXPECT_EQ(back.view.mean_eps_squared, model.view.mean_eps_squared);
+    EXPECT_EQ(back.view.eps_error, model.view.eps_error);
+    EXPECT_EQ(why_not_diffusers(model).empty(), variance != Variance::learned);
+  }
+}
+
+// diffusers takes `learned` for a variance: without ddpm.json's word it is not ours to guess. And
+// what was measured is one number a step.
+TEST(ModelExtras, OfAVarianceAreRefusedWhereTheyDoNotFit) {
+  Extras extras;
+  extras.variance = Variance::learned;
+  EXPECT_THAT(refusal([&] { read(R"({"variance_type": "fixed_small"})", extras); }),
+              HasSubstr("variance_type: got \"fixed_small\", expected learned"));
+  extras.variance = Variance::optimal;
+  EXPECT_THAT(refusal([&] { read(R"({"num_train_timesteps": 2})", extras); }),
+              HasSubstr("0 mean_eps_squared"));
+  extras.mean_eps_squared = {0.1, 0.2, 0.3};
+  EXPECT_THAT(refusal([&] { read(R"({"num_train_timesteps": 2})", extras); }),
+              HasSubstr("3 mean_eps_squared"));
+  extras = {};
+  extras.eps_error = {0.1};
+  EXPECT_THAT(refusal([&] { read(R"({"num_train_timesteps": 2})", extras); }),
+              HasSubstr("1 eps_error"));
+}
+
 TEST(ModelExtras, AreRefusedWhenTheyContradictTheScheduler) {
   Extras extras;
   extras.prediction = Prediction::score;
@@ -204,6 +295,9 @@ TEST(ModelExtras, OfANewerFormatAreRefusedWithTheVersionThatIsNeeded) {
                         {"prediction", "\"eps\"", "mu or score"},
                         {"prediction", "3", "mu or score"},
                         {"schedule", "3", "a string"},
+                        {"variance", "\"fixed_small\"", "learned or optimal"},
+                        {"mean_eps_squared", "[1, \"2\"]", "a list of numbers"},
+                        {"eps_error", "3", "a list of numbers"},
                         {"height", "\"16\"", "an integer"}};
   for (const auto& [key, value, expected] : table) {
     const std::string text =

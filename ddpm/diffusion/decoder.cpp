@@ -1,0 +1,80 @@
+#include "ddpm/diffusion/decoder.h"
+
+#include <cmath>
+#include <limits>
+
+#include "ddpm/base/error.h"
+#include "ddpm/base/exact.h"
+#include "ddpm/diffusion/names.h"
+
+namespace ddpm {
+namespace {
+
+constexpr std::string_view kNames[] = {"exact", "tanh"};
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kHalfBin = 1.0 / 255;
+constexpr double kEdge = 0.999;  // beyond it, x is the first or last level
+constexpr double kHalfLog2Pi = 0.91893853320467274178;
+constexpr double kRootTwoOverPi = 0.79788456080286535588;
+constexpr double kLeast = 1e-12;  // of the approximation
+
+double log_density(double z) { return -z * z / 2 - kHalfLog2Pi; }
+
+// phi(z) / mass and z phi(z) / mass, 0 at infinite z.
+struct End {
+  double density, moment;
+};
+
+End end_of(double z, double log_mass) {
+  if (std::isinf(z)) return {0, 0};
+  const double density = exact::exp(log_density(z) - log_mass);
+  return {density, z * density};
+}
+
+LogMass exact_mass(double low, double high, double inverse_sigma) {
+  const double value = exact::log_normal_mass(low, high);
+  if (value == -kInf) return {value, 0, 0};
+  const End a = end_of(low, value), b = end_of(high, value);
+  return {value, (a.density - b.density) * inverse_sigma, (a.moment - b.moment) / 2};
+}
+
+// The approximated distribution function and its derivative.
+struct Cdf {
+  double value, slope;
+};
+
+Cdf tanh_cdf(double z) {
+  const double t = exact::tanh(kRootTwoOverPi * (z + 0.044715 * z * z * z));
+  return {0.5 * (1 + t), 0.5 * (1 - t * t) * kRootTwoOverPi * (1 + 3 * 0.044715 * z * z)};
+}
+
+LogMass tanh_mass(double x, double low, double high, double inverse_sigma) {
+  const Cdf a = x < -kEdge ? Cdf{0, 0} : tanh_cdf(low);
+  const Cdf b = x > kEdge ? Cdf{1, 0} : tanh_cdf(high);
+  const double mass = b.value - a.value;
+  if (mass < kLeast) return {exact::log(kLeast), 0, 0};
+  return {exact::log(mass), (a.slope - b.slope) / mass * inverse_sigma,
+          (low * a.slope - high * b.slope) / mass / 2};
+}
+
+}  // namespace
+
+Decoder parse_decoder(std::string_view name) {
+  return static_cast<Decoder>(choose_name("[diffusion] decoder", name, kNames));
+}
+
+std::string_view to_string(Decoder decoder) {
+  const auto index = static_cast<std::size_t>(decoder);
+  DDPM_CHECK(index < std::size(kNames), "decoder {}", index);
+  return kNames[index];
+}
+
+LogMass log_level_mass(double x, double mean, double log_variance, Decoder decoder) {
+  const double inverse_sigma = exact::exp(-0.5 * log_variance);
+  const double low = inverse_sigma * ((x - mean) - kHalfBin);
+  const double high = inverse_sigma * ((x - mean) + kHalfBin);
+  if (decoder == Decoder::tanh) return tanh_mass(x, low, high, inverse_sigma);
+  return exact_mass(x < -kEdge ? -kInf : low, x > kEdge ? kInf : high, inverse_sigma);
+}
+
+}  // namespace ddpm
