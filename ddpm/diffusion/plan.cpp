@@ -1,3 +1,4 @@
+// Ancestral sampling and DDIM.
 #include "ddpm/diffusion/plan.h"
 
 #include <algorithm>
@@ -5,73 +6,56 @@
 #include <string_view>
 
 #include "ddpm/base/error.h"
+#include "ddpm/base/exact.h"
+#include "ddpm/diffusion/plan_request.h"
 
 namespace ddpm {
 namespace {
 
-// A step of the re-spaced process, from time t down to s < t: q(x_t | x_s) = N(sqrt(alpha) x_s,
-// beta).
-struct Jump {
-  double alpha_bar_t, alpha_bar_s;
-  double var_t, var_s;  // 1 - alpha_bar
-  double alpha;         // alpha_bar_t / alpha_bar_s
-  double beta;          // 1 - alpha
+// Bao et al. 2022: the fitted variance of the jump, beta-tilde + c_x0^2 Var(x0 | x_t).
+double optimal_variance(const Jump& j, const ModelView& view) {
+  const int t = j.from.t.value_or(0);
+  if (t < 1 || view.mean_eps_squared.size() < static_cast<std::size_t>(t)) {
+    throw Error(
+        "[plan] variance optimal: got no measurement for time {}, expected one for each whole "
+        "time; try variance=fixed_small",
+        j.from.time);
+  }
+  const Posterior q = j.posterior();
+  const double known = std::min(view.mean_eps_squared[t - 1], 1.0);
+  const double ratio = j.from.rho * j.from.rho;
+  const double unknown = std::isinf(ratio) ? 1 : std::min(ratio * (1 - known), 1.0);
+  return q.variance + q.c_x0 * q.c_x0 * unknown;
+}
+
+// log sigma^2 = offset + slope v, of a step that is not the last.
+struct Scale {
+  double c_z, z_v;  // sigma = c_z exp(z_v v)
 };
 
-Jump jump(const Schedule& schedule, int t, int s) {
-  const double a = schedule.alpha_bar(t), b = schedule.alpha_bar(s);
-  return {.alpha_bar_t = a,
-          .alpha_bar_s = b,
-          .var_t = schedule.one_minus_alpha_bar(t),
-          .var_s = schedule.one_minus_alpha_bar(s),
-          .alpha = a / b,
-          .beta = schedule.jump_beta(s, t)};
-}
-
-// Eqs. (6)-(7) of the re-spaced process: q(x_s | x_t, x_0).
-Posterior posterior(const Jump& j) {
-  return {.c_x0 = std::sqrt(j.alpha_bar_s) * j.beta / j.var_t,
-          .c_xt = std::sqrt(j.alpha) * j.var_s / j.var_t,
-          .variance = j.beta * j.var_s / j.var_t};
-}
-
-// The network call at time t: how x0 and eps are read from its output.
-Row call(const Schedule& schedule, int t, const ModelView& view) {
-  const Linear x0 = x0_from(schedule, t, view.prediction);
-  Row row;
-  row.time = network_time(t);
-  row.r_x = x0.x;
-  row.r_out = x0.out;
-  row.limit = view.limit;
-  if (view.eps_from == EpsFrom::raw) {
-    const Linear eps = eps_from(schedule, t, view.prediction);
-    row.e_x = eps.x;
-    row.e_out = eps.out;
-  } else {  // eps = (x_t - sqrt(alpha_bar_t) x0) / sqrt(1 - alpha_bar_t), Eq. (4)
-    row.e_x = 1 / std::sqrt(schedule.one_minus_alpha_bar(t));
-    row.e_x0 = -std::sqrt(schedule.alpha_bar(t)) * row.e_x;
+Scale noise_scale(const Jump& j, const ModelView& view, double least) {
+  const double small = std::max(j.posterior().variance, least);
+  switch (view.variance) {
+    case Variance::fixed_small:
+      return {std::sqrt(small), 0};
+    case Variance::fixed_large:
+      return {std::sqrt(j.beta), 0};
+    case Variance::learned:  // v is log sigma^2
+      return {1, 0.5};
+    case Variance::learned_range: {  // Nichol & Dhariwal 2021, Eq. (15), v in -1..1
+      const double low = exact::log(small), high = exact::log(j.beta);
+      return {exact::exp((high + low) / 4), (high - low) / 4};
+    }
+    case Variance::optimal:
+      return {std::sqrt(optimal_variance(j, view)), 0};
   }
-  return row;
+  throw BugError("[plan] noise_scale: unknown variance");
 }
 
-// Algorithm 2, line 4: x_s = c_x0 x0 + c_xt x_t + sigma z.
-Update ancestral_step(const Jump& j, Variance kind) {
-  const Posterior q = posterior(j);
-  const double variance = kind == Variance::fixed_small ? q.variance : j.beta;
-  const bool last = j.var_s == 0;  // "else z = 0"
-  return {.dst = Reg::x,
-          .terms = {{Reg::x0, q.c_x0}, {Reg::x, q.c_xt}},
-          .c_z = last ? 0 : std::sqrt(variance)};
-}
-
-// Song et al. 2020, Eq. (12): x_s = sqrt(alpha_bar_s) x0 + sqrt(1 - alpha_bar_s - sigma^2) eps +
-// sigma z, where by Eq. (16) sigma^2 = eta^2 (posterior variance). The eps term is written with
-// var_t = beta + alpha var_s, so that nothing cancels.
-Update ddim_step(const Jump& j, double eta) {
-  const double keep = (1 - eta) * (1 + eta) + eta * eta * j.alpha * j.var_s / j.var_t;
-  return {.dst = Reg::x,
-          .terms = {{Reg::x0, std::sqrt(j.alpha_bar_s)}, {Reg::eps, std::sqrt(j.var_s * keep)}},
-          .c_z = eta * std::sqrt(posterior(j).variance)};
+// Algorithm 2, line 4, without its noise.
+Update mean_step(const Jump& j) {
+  const Posterior q = j.posterior();
+  return {.dst = Reg::x, .terms = {{Reg::x0, q.c_x0}, {Reg::x, q.c_xt}}};
 }
 
 void check_times(std::string_view sampler, int T, const std::vector<int>& times) {
@@ -86,38 +70,144 @@ void check_times(std::string_view sampler, int T, const std::vector<int>& times)
   }
 }
 
+void check_eta(double eta) {
+  if (!(eta >= 0 && eta <= 1)) {
+    throw Error("[plan] ddim: got eta = {}, expected 0..1; try eta=0 (no noise)", eta);
+  }
+}
+
 template <class Step>
-Plan make_plan(const Schedule& schedule, const std::vector<int>& times, const ModelView& view,
-               Step step) {
+Plan make_plan(const Levels& levels, const Grid& grid, const ModelView& view, Step step) {
   Plan plan;
-  for (std::size_t i = 0; i < times.size(); ++i) {
-    const int s = i + 1 < times.size() ? times[i + 1] : 0;
-    plan.push_back(call(schedule, times[i], view));
-    plan.back().updates = {step(jump(schedule, times[i], s))};
+  for (std::size_t i = 0; i < grid.points.size(); ++i) {
+    plan.push_back(call_at(levels, grid.points[i], view));
+    plan.back().updates = {step(i)};
   }
   return plan;
 }
 
+Grid whole_grid(const Levels& levels, const std::vector<int>& times) {
+  Grid grid{{}, levels.whole(0), 1};
+  for (const int t : times) grid.points.push_back(levels.whole(t));
+  return grid;
+}
+
+// diffusers adds noise wherever t > 0, be it the last step, of a variance no less than 1e-20.
+Update compat_ancestral_step(const Jump& j, const ModelView& view) {
+  Update update = mean_step(j);
+  if (j.from.time <= 0) return update;
+  const Scale scale = noise_scale(j, view, 1e-20);
+  update.c_z = scale.c_z;
+  update.z_v = scale.z_v;
+  return update;
+}
+
+// diffusers' DDIM: the time after t is t - T / n, whatever the next of the list.
+Level compat_next(const Levels& levels, const Level& from, std::size_t calls, bool one) {
+  const int stride = levels.schedule().T() / static_cast<int>(calls);
+  const double time = from.time - stride;
+  if (time >= 0) return levels.whole(static_cast<int>(time) + 1);
+  return levels.whole(one ? 0 : 1);
+}
+
 }  // namespace
+
+Posterior Jump::posterior() const {
+  const double var_t = from.variance, var_s = to.variance;
+  return {.c_x0 = to.signal * beta / var_t,
+          .c_xt = std::sqrt(alpha) * var_s / var_t,
+          .variance = beta * var_s / var_t};
+}
+
+Jump jump_between(const Levels& levels, const Level& from, const Level& to) {
+  if (from.t && to.t && *from.t > *to.t) {
+    const Schedule& s = levels.schedule();
+    return {from, to, s.alpha_bar(*from.t) / s.alpha_bar(*to.t), s.jump_beta(*to.t, *from.t)};
+  }
+  const double alpha = from.signal * from.signal / (to.signal * to.signal);
+  // 1 - (1 + rho_s^2) / (1 + rho_t^2)
+  const double beta = (from.rho - to.rho) * (from.rho + to.rho) * from.signal * from.signal;
+  return {from, to, alpha, beta};
+}
+
+Update ancestral_step(const Jump& j, const ModelView& view) {
+  Update update = mean_step(j);
+  if (j.to.variance == 0) return update;  // "else z = 0"
+  const Scale scale = noise_scale(j, view, 0);
+  update.c_z = scale.c_z;
+  update.z_v = scale.z_v;
+  return update;
+}
+
+// Song et al. 2020, Eq. (12): x_s = sqrt(alpha_bar_s) x0 + sqrt(1 - alpha_bar_s - sigma^2) eps +
+// sigma z, where by Eq. (16) sigma^2 = eta^2 (posterior variance). The eps term is written with
+// var_t = beta + alpha var_s, so that nothing cancels.
+Update ddim_step(const Jump& j, double eta) {
+  const double var_t = j.from.variance, var_s = j.to.variance;
+  const double keep = (1 - eta) * (1 + eta) + eta * eta * j.alpha * var_s / var_t;
+  return {.dst = Reg::x,
+          .terms = {{Reg::x0, j.to.signal}, {Reg::eps, std::sqrt(var_s * keep)}},
+          .c_z = eta * std::sqrt(j.posterior().variance)};
+}
 
 Plan ddpm_plan(const Schedule& schedule, const std::vector<int>& times, const ModelView& view) {
   check_times("ddpm", schedule.T(), times);
-  return make_plan(schedule, times, view,
-                   [&](const Jump& j) { return ancestral_step(j, view.variance); });
+  const Levels levels(schedule);
+  const Grid grid = whole_grid(levels, times);
+  return make_plan(levels, grid, view, [&](std::size_t i) {
+    return ancestral_step(jump_between(levels, grid.points[i], grid.at(i + 1)), view);
+  });
 }
 
 Plan ddim_plan(const Schedule& schedule, const std::vector<int>& times, double eta,
                const ModelView& view) {
   check_times("ddim", schedule.T(), times);
-  if (!(eta >= 0 && eta <= 1)) {
-    throw Error("[plan] ddim: got eta = {}, expected 0..1; try eta=0 (no noise)", eta);
-  }
-  return make_plan(schedule, times, view, [&](const Jump& j) { return ddim_step(j, eta); });
+  check_eta(eta);
+  const Levels levels(schedule);
+  const Grid grid = whole_grid(levels, times);
+  return make_plan(levels, grid, view, [&](std::size_t i) {
+    return ddim_step(jump_between(levels, grid.points[i], grid.at(i + 1)), eta);
+  });
+}
+
+Plan make_ddpm(const Request& r) {
+  const Grid grid = make_grid(r, TimeRule::index, r.levels.schedule().T());
+  return make_plan(r.levels, grid, r.view, [&](std::size_t i) {
+    // A next time of -1 (trailing, compat) is clean data to diffusers.
+    const bool last = i + 1 >= grid.points.size() || grid.points[i + 1].time < 0;
+    const Jump jump =
+        jump_between(r.levels, grid.points[i], last ? r.levels.whole(0) : grid.points[i + 1]);
+    return r.compat ? compat_ancestral_step(jump, r.view) : ancestral_step(jump, r.view);
+  });
+}
+
+Plan make_ddim(const Request& r) {
+  constexpr std::string_view kFinalAlphas[] = {"one", "first"};
+  const double eta = r.number("eta", 0);
+  check_eta(eta);
+  const bool one = r.spec.choice("final_alpha", kFinalAlphas).value_or(0) == 0;
+  Grid grid = make_grid(r, TimeRule::index, 50);
+  if (!one) grid.end = r.levels.whole(1);
+  return make_plan(r.levels, grid, r.view, [&](std::size_t i) {
+    const Level& from = grid.points[i];
+    const bool theirs = r.compat && from.t;
+    const Level to = theirs ? compat_next(r.levels, from, grid.points.size(), one) : grid.at(i + 1);
+    return ddim_step(jump_between(r.levels, from, to), eta);
+  });
 }
 
 int calls_of(const Plan& plan) {
   return static_cast<int>(
       std::ranges::count_if(plan, [](const Row& row) { return row.time.has_value(); }));
+}
+
+std::string_view to_string(Reg reg) {
+  constexpr std::string_view kNames[] = {"x",     "x0",    "eps", "x0_1", "x0_2", "x0_3", "eps_1",
+                                         "eps_2", "eps_3", "s0",  "s1",   "s2",   "s3"};
+  static_assert(std::size(kNames) == kRegs);
+  const auto index = static_cast<std::size_t>(reg);
+  DDPM_CHECK(index < kRegs, "register {}", index);
+  return kNames[index];
 }
 
 }  // namespace ddpm

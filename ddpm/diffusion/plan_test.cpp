@@ -8,6 +8,7 @@
 #include "ddpm/base/error.h"
 #include "ddpm/diffusion/plan_interpreter_test.h"
 #include "ddpm/diffusion/random_schedule_test.h"
+#include "ddpm/diffusion/variance.h"
 
 namespace ddpm {
 namespace {
@@ -147,6 +148,40 @@ RC_GTEST_PROP(Plan, FixedLargeIsTheRespacedBeta, ()) {
     const double beta = 1 - s.alpha_bar(times[i]) / s.alpha_bar(times[i + 1]);
     RC_ASSERT(std::abs(plan[i].updates[0].c_z * plan[i].updates[0].c_z - beta) <= 1e-13);
   }
+}
+
+// sigma = c_z exp(z_v v), log sigma^2 = offset + slope v: variance.h's, over all steps.
+RC_GTEST_PROP(Plan, NoiseHasTheVarianceOfItsKind, ()) {
+  const Schedule s = any_schedule();
+  RC_PRE(s.T() >= 2);
+  ModelView view = view_of(Prediction::eps);
+  for (int t = 1; t <= s.T(); ++t) view.mean_eps_squared.push_back(any_in(0, 1.2));
+  const auto optimal = optimal_variances(s, view.mean_eps_squared);
+  for (const Variance kind : {Variance::fixed_small, Variance::fixed_large, Variance::learned,
+                              Variance::learned_range, Variance::optimal}) {
+    view.variance = kind;
+    const Plan plan = ddpm_plan(s, countdown(s.T()), view);
+    for (int t = 2; t <= s.T(); ++t) {
+      const Update& update = plan[s.T() - t].updates[0];
+      const LogVariance want = log_variance_of(s, t, kind, optimal);
+      // Logarithms of numbers down to 1e-21 are good to 48 * 1e-16 or so.
+      RC_ASSERT(std::abs(2 * std::log(update.c_z) - want.offset) <= 4e-14);
+      RC_ASSERT(std::abs(2 * update.z_v - want.slope) <= 4e-14);
+    }
+  }
+}
+
+// With times left out, the variance is that of the jump.
+TEST(Plan, OptimalVarianceOfAJumpHasTheJumpsPosterior) {
+  const Schedule s = Schedule::linear();
+  ModelView view = view_of(Prediction::eps, Variance::optimal);
+  view.mean_eps_squared.assign(1000, 0.8);
+  const Row row = ddpm_plan(s, {700, 300}, view).at(0);
+  const double a = s.alpha_bar(700), b = s.alpha_bar(300), beta = 1 - a / b;
+  const double c_x0 = std::sqrt(b) * beta / (1 - a);
+  const double of_x0 = std::min((1 - a) / a * 0.2, 1.0);
+  EXPECT_NEAR(row.updates[0].c_z * row.updates[0].c_z,
+              beta * (1 - b) / (1 - a) + c_x0 * c_x0 * of_x0, 1e-13);
 }
 
 RC_GTEST_PROP(Plan, LastRowIsX0WithoutNoise, ()) {

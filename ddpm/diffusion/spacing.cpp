@@ -1,22 +1,38 @@
+#include "ddpm/diffusion/spacing.h"
+
 #include <algorithm>
 #include <cstdint>
 
 #include "ddpm/base/error.h"
-#include "ddpm/diffusion/plan.h"
 
 namespace ddpm {
 namespace {
 
-// Integers throughout: floor of an exact quotient is the same on every machine. T <= 10^6 keeps 4 T
-// i^2 below 2^63.
-std::int64_t uniform_time(std::int64_t i, std::int64_t T, std::int64_t calls) {
-  return 1 + i * T / calls;
+// a / b rounded to the nearest integer, halves to even; a >= 0, b > 0.
+std::int64_t rounded_quotient(std::int64_t a, std::int64_t b) {
+  const std::int64_t low = a / b, twice = 2 * (a % b);
+  const bool up = twice > b || (twice == b && low % 2 == 1);
+  return low + (up ? 1 : 0);
 }
 
-// (i sqrt(0.8 T) / (calls - 1))^2 = 4 T i^2 / (5 (calls - 1)^2)
-std::int64_t quadratic_time(std::int64_t i, std::int64_t T, std::int64_t calls) {
+// The i-th time from below, i = 0..calls - 1. Integers throughout: an exact quotient is the same on
+// every machine. T <= 10^6 keeps 4 T i^2 below 2^63.
+std::int64_t time_at(Spacing spacing, std::int64_t i, std::int64_t T, std::int64_t calls) {
   const std::int64_t last = std::max<std::int64_t>(calls - 1, 1);
-  return 1 + 4 * T * i * i / (5 * last * last);
+  switch (spacing) {
+    case Spacing::uniform:
+      return 1 + i * T / calls;
+    case Spacing::quadratic:  // (i sqrt(0.8 T) / (calls - 1))^2 = 4 T i^2 / (5 (calls - 1)^2)
+      return 1 + 4 * T * i * i / (5 * last * last);
+    case Spacing::leading:
+      return 1 + i * (T / calls);
+    case Spacing::linspace:  // halves to even of the network's time, t - 1
+      return calls == 1 ? T : 1 + rounded_quotient(i * (T - 1), last);
+    case Spacing::trailing:
+      return rounded_quotient(T * (i + 1), calls);
+    default:
+      throw BugError("[plan] spaced_times: not a spacing of whole times");
+  }
 }
 
 }  // namespace
@@ -30,9 +46,8 @@ std::vector<int> spaced_times(int T, int calls, Spacing spacing) {
   std::vector<int> times;
   std::int64_t previous = 0;
   for (int i = 0; i < calls; ++i) {
-    const std::int64_t t =
-        spacing == Spacing::uniform ? uniform_time(i, T, calls) : quadratic_time(i, T, calls);
-    previous = std::max(t, previous + 1);  // t - i is convex in i, so this never passes T
+    // Only quadratic times repeat; t - i is convex in i, so this never passes T.
+    previous = std::max(time_at(spacing, i, T, calls), previous + 1);
     times.push_back(static_cast<int>(previous));
   }
   std::ranges::reverse(times);

@@ -10,20 +10,28 @@
 namespace ddpm {
 namespace {
 
-Spacing any_spacing() { return *rc::gen::element(Spacing::uniform, Spacing::quadratic); }
+constexpr Spacing kWhole[] = {Spacing::uniform, Spacing::quadratic, Spacing::leading,
+                              Spacing::linspace, Spacing::trailing};
 
 RC_GTEST_PROP(Spacing, GivesThatManyDecreasingTimesDownToOne, ()) {
   const int T = *rc::gen::inRange(1, 3000);
   const int calls = *rc::gen::inRange(1, T + 1);
-  const std::vector<int> times = spaced_times(T, calls, any_spacing());
+  const Spacing spacing = *rc::gen::elementOf(std::vector<Spacing>(kWhole, std::end(kWhole)));
+  const std::vector<int> times = spaced_times(T, calls, spacing);
   RC_ASSERT(static_cast<int>(times.size()) == calls);
-  RC_ASSERT(times.front() <= T && times.back() == 1);
+  RC_ASSERT(times.front() <= T && times.back() >= 1);
+  const bool starts_at_T = spacing == Spacing::linspace || spacing == Spacing::trailing;
+  RC_ASSERT(!starts_at_T || times.front() == T);
+  const bool ends_at_1 =
+      spacing != Spacing::trailing && (spacing != Spacing::linspace || calls > 1);
+  RC_ASSERT(!ends_at_1 || times.back() == 1);
   RC_ASSERT(std::ranges::adjacent_find(times, std::less_equal<>()) == times.end());
 }
 
 RC_GTEST_PROP(Spacing, AsManyCallsAsStepsAreAllSteps, ()) {
   const int T = *rc::gen::inRange(1, 3000);
-  const std::vector<int> times = spaced_times(T, T, any_spacing());
+  const Spacing spacing = *rc::gen::elementOf(std::vector<Spacing>(kWhole, std::end(kWhole)));
+  const std::vector<int> times = spaced_times(T, T, spacing);
   for (int i = 0; i < T; ++i) RC_ASSERT(times[i] == T - i);
 }
 
@@ -59,11 +67,27 @@ TEST(Spacing, QuadraticTimesNeverRepeat) {
   EXPECT_EQ(times.front(), 801);
 }
 
+// numpy's rounding, half to even: T = 12, 8 calls: T - i T / 8 = 12, 10.5, 9, 7.5, 6, 4.5, 3, 1.5;
+// and linspace of the network's times 0..11 over 3 calls has 5.5.
+TEST(Spacing, HalvesRoundToEven) {
+  EXPECT_EQ(spaced_times(12, 8, Spacing::trailing), (std::vector<int>{12, 10, 9, 8, 6, 4, 3, 2}));
+  EXPECT_EQ(spaced_times(12, 3, Spacing::linspace), (std::vector<int>{12, 7, 1}));
+}
+
+// For 62 counts below 1000 diffusers' trailing times end at -1; ours are as many as asked for.
+TEST(Spacing, TrailingTimesOfSixtyOneCallsEndAboveZero) {
+  const std::vector<int> times = spaced_times(1000, 61, Spacing::trailing);
+  EXPECT_EQ(times.size(), 61U);
+  EXPECT_EQ(times.back(), 16);  // 1000 / 61 = 16.4
+}
+
 TEST(Spacing, ImpossibleCountsAreRefused) {
   for (const int calls : {-1, 0, 11}) {
-    EXPECT_THROW(spaced_times(10, calls, Spacing::uniform), Error) << calls;
-    EXPECT_THROW(spaced_times(10, calls, Spacing::quadratic), Error) << calls;
+    for (const Spacing spacing : kWhole) {
+      EXPECT_THROW(spaced_times(10, calls, spacing), Error) << calls;
+    }
   }
+  EXPECT_THROW(spaced_times(10, 5, Spacing::karras), BugError);
   EXPECT_EQ(spaced_times(10, 1, Spacing::quadratic), std::vector<int>{1});
 }
 

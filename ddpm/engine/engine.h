@@ -16,12 +16,14 @@ class Denoiser {
  public:
   virtual ~Denoiser() = default;
 
-  /// x, out: [n, C, H, W]; time: n entries, as networks are fed (0-based, may be fractional). n <=
-  /// max_batch().
+  /// x: [n, C, H, W]; out: n of out_shape(); time: n entries, as networks are fed (0-based, may be
+  /// fractional). n <= max_batch().
   virtual void predict(std::span<const float> x, std::span<const double> time,
                        std::span<float> out) = 0;
 
-  virtual Shape shape() const = 0;  // of x and of out
+  virtual Shape shape() const = 0;  // of x
+  /// That of x, or [2 C, H, W] where C more channels say the variance (Variance::learned).
+  virtual Shape out_shape() const { return shape(); }
   virtual int max_batch() const = 0;
 };
 

@@ -8,7 +8,8 @@
 
 namespace ddpm {
 
-/// After row `row` of the plan: the state and this row's x0, [n, C, H, W]. Return false to stop.
+/// After row `row` of the plan: the state and the x0 of the last call, [n, C, H, W]. Return false
+/// to stop.
 using RowObserver =
     std::function<bool(int row, std::span<const float> x, std::span<const float> x0)>;
 
@@ -21,8 +22,9 @@ NoiseSource philox_noise(std::uint64_t seed, std::uint64_t first_image);
 /// [n, C, H, W].
 void start_noise(std::uint64_t seed, std::uint64_t first_image, Shape shape, std::span<float> x);
 
-/// Runs the plan on x in place. x: [n, C, H, W], n <= denoiser.max_batch(). Returns false when the
-/// observer stopped it.
+/// Runs the plan on x in place. x: [n, C, H, W], standard normal (the runner multiplies it by the
+/// plan's initial_scale), n <= denoiser.max_batch(). Returns false when the observer stopped it. No
+/// value of an image depends on the others.
 bool run_plan(const Plan& plan, Denoiser& denoiser, std::span<float> x, const NoiseSource& noise,
               const RowObserver& observer = {});
 
