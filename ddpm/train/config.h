@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ddpm/diffusion/prediction.h"
+#include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/net/unet.h"
 
 namespace ddpm {
@@ -31,6 +32,7 @@ struct TrainConfig {
   std::int64_t steps = 800'000;
   int batch = 128;
   int micro_batch = 0;  // images at a time, in whole slices; 0 = one slice
+  cpu::Recompute recompute = cpu::Recompute::none;  // memory or time; the weights are the same
   double learning_rate = 2e-4;
   std::int64_t warmup = 5000;  // steps of linear warm-up
   double ema = 0.9999;         // decay; warm-up min(ema, (1 + n) / (10 + n))

@@ -58,6 +58,7 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("train", "steps", train.steps, Integers{1, kMaxSteps});
   visit("train", "batch", train.batch, Integers{1, 65536});
   visit("train", "micro_batch", train.micro_batch, Integers{0, 65536});
+  visit("train", "recompute", train.recompute);
   visit("train", "learning_rate", train.learning_rate, Reals{0, 1, true, false});
   visit("train", "warmup", train.warmup, Integers{0, kMaxSteps});
   visit("train", "ema", train.ema, Reals{0, 1, false, true});

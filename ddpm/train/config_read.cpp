@@ -295,6 +295,10 @@ class Reader {
     read_name(source, value, std::array{Variance::fixed_small, Variance::fixed_large});
   }
 
+  void read(const Source& source, cpu::Recompute& value) {
+    read_name(source, value, std::array{cpu::Recompute::none, cpu::Recompute::blocks});
+  }
+
   const Sources& sources_;
   Mistakes& mistakes_;
   std::string path_;

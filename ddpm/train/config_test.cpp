@@ -211,6 +211,10 @@ INSTANTIATE_TEST_SUITE_P(
         {"out_channels",
          kData + "[net]\nout_channels = 1\n",
          {"net.out_channels: got 1, expected in_channels = 3"}},
+        {"recompute",
+         kData + "[train]\nrecompute = \"block\"\n",
+         {"c.toml:4:13: train.recompute: got \"block\", expected one of none, blocks; try "
+          "\"blocks\""}},
         {"micro_batch",
          kData + "[train]\nbatch = 64\nmicro_batch = 20\n",
          {"c.toml:5:15: train.micro_batch: got 20, expected whole slices of the batch of 64: 16, "
@@ -301,6 +305,7 @@ RunConfig any_config() {
   c.diffusion.variance = *rc::gen::element(Variance::fixed_small, Variance::fixed_large);
   c.train.steps = *rc::gen::inRange<std::int64_t>(1, 4294967296);
   c.train.batch = *rc::gen::inRange(1, 1000);
+  c.train.recompute = *rc::gen::element(cpu::Recompute::none, cpu::Recompute::blocks);
   c.train.learning_rate = real_in(0, 1);
   c.train.ema = real_in(0, 1);
   c.train.clip = real_in(0, 1e9);

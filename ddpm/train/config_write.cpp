@@ -46,6 +46,7 @@ class Writer {
   }
   static std::string form(Prediction value) { return quoted(std::string(to_string(value))); }
   static std::string form(Variance value) { return quoted(std::string(to_string(value))); }
+  static std::string form(cpu::Recompute value) { return quoted(std::string(to_string(value))); }
   // Integers, flags, and doubles in the shortest form that reads back to the same bits.
   template <class T>
   static std::string form(T value) {

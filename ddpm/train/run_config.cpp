@@ -11,8 +11,8 @@
 namespace ddpm {
 namespace {
 
-const std::set<std::string> kFree = {"train.steps", "train.save_every", "train.sample_every",
-                                     "train.keep", "train.micro_batch"};
+const std::set<std::string> kFree = {"train.steps", "train.save_every",  "train.sample_every",
+                                     "train.keep",  "train.micro_batch", "train.recompute"};
 
 // Calls f(line, "table.key", value) for each line that config_text() writes; other lines have no
 // key. Strings are escaped there, so a line is a line.

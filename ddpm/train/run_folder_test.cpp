@@ -48,6 +48,7 @@ TEST(ResultConfig, LeavesOutOnlyWhatMayChange) {
   b.train.sample_every = 1;
   b.train.keep = 9;
   b.train.micro_batch = 4;
+  b.train.recompute = cpu::Recompute::blocks;
   EXPECT_EQ(result_config(a), result_config(b));
   EXPECT_TRUE(config_differences(result_config(a), result_config(b)).empty());
 }

@@ -50,7 +50,8 @@ std::unique_ptr<Learner> new_learner(const Model& model, const TrainConfig& conf
     images = std::max(images, std::accumulate(group.begin(), group.end(), 0));
     slices = std::max(slices, static_cast<int>(group.size()));
   }
-  return cpu::make_learner(model.graph, model.params, images, slices, pool);
+  return cpu::make_learner(model.graph, model.params, images, slices, pool, cpu::Profile::f32,
+                           config.recompute);
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ class TokenProductRow : public RowOp {
     for (int n = 0; n < images; ++n) {
       for (int p = 0; p < y_.pixels(); ++p) {
         float* pixel = y_.image(n) + static_cast<std::size_t>(p) * y_.stride();
-        std::fill(pixel + y_.shape.c, pixel + y_.stride(), 0.0f);
+        std::fill(pixel + y_.shape.c, pixel + y_.width(), 0.0f);
       }
     }
   }
@@ -129,7 +129,7 @@ class TransposedProductRow : public RowOp {
       const int rows = std::min(kOuterRows, tokens_ - first);
       for (int r = 0; r < rows; ++r) {
         float* pixel = y_.image(image) + std::size_t{1} * (first + r) * y_.stride();
-        std::fill(pixel + y_.shape.c, pixel + y_.stride(), 0.0f);
+        std::fill(pixel + y_.shape.c, pixel + y_.width(), 0.0f);
       }
       for (int head = 0; head < heads_; ++head) {
         for (int panel = 0; panel < panels_.count; ++panel) block(image, head, panel, first, rows);
@@ -181,17 +181,17 @@ class SoftmaxRow : public RowOp {
 
   void run(const Run& run, ThreadPool& pool) override {
     pool.run(run.images * tokens_, [&](int row, int worker) {
-      const std::size_t pixel = static_cast<std::size_t>(row) * y_.stride();
-      float* y = y_.data + pixel;
+      const auto pixel = [&](const View& v) { return v.data + std::size_t{1} * row * v.stride(); };
+      float* y = pixel(y_);
       for (int h = 0; h < heads_; ++h) {
         const int at = h * tokens_;
         if (in_.size() == 1) {
-          kernels().softmax(in_[0].data + pixel + at, y + at, tokens_, workspace_.of(worker));
+          kernels().softmax(pixel(in_[0]) + at, y + at, tokens_, workspace_.of(worker));
         } else {
-          kernels().softmax_dx(in_[0].data + pixel + at, in_[1].data + pixel + at, y + at, tokens_);
+          kernels().softmax_dx(pixel(in_[0]) + at, pixel(in_[1]) + at, y + at, tokens_);
         }
       }
-      std::fill(y + y_.shape.c, y + y_.stride(), 0.0f);
+      std::fill(y + y_.shape.c, y + y_.width(), 0.0f);
     });
   }
 

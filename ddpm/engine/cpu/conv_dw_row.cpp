@@ -17,12 +17,13 @@ constexpr int kPixelsPerPass = 196;  // what a pass reads stays in L1, for all i
 class ConvDwRow : public RowOp {
  public:
   explicit ConvDwRow(const RowContext& c)
-      : name_(c.node.param),
+      : weight_name_(c.node.param + ".weight"),
+        bias_name_(c.node.param + ".bias"),
         n_taps_(c.node.a.kernel * c.node.a.kernel),
         x_(c.in[0]),
         dy_(c.in[1]),
         panels_(dy_.width()),
-        taps_(transposed(forward_taps(c.node.a, x_.shape, dy_.shape), n_taps_)),
+        taps_(transposed(forward_taps(c.node.a, x_.shape, dy_.shape, x_.stride()), n_taps_)),
         workspace_(c.workspace) {
     workspace_.require(tile_floats());
     workspace_.require(bias_gradient_floats(dy_));
@@ -39,7 +40,7 @@ class ConvDwRow : public RowOp {
       float* scratch = workspace_.of(worker);
       if (what == tiles) {
         bias_gradient(dy_, first, run.slices[slice], scratch,
-                      run.gradients[slice]->tensor(name_ + ".bias"));
+                      run.gradients[slice]->tensor(bias_name_));
       } else {
         tile(*run.gradients[slice], first, run.slices[slice], what % row_blocks * kRowsPerTask,
              what / row_blocks, scratch);
@@ -66,7 +67,7 @@ class ConvDwRow : public RowOp {
         pass({first_image + done, n, p, end}, first_row, panel, acc);
       }
     }
-    scatter(gradient.tensor(name_ + ".weight"), first_row, panel, acc);
+    scatter(gradient.tensor(weight_name_), first_row, panel, acc);
   }
 
   // Some images' pixels [begin, end): several whole images, or a part of one.
@@ -112,7 +113,7 @@ class ConvDwRow : public RowOp {
     }
   }
 
-  std::string name_;
+  std::string weight_name_, bias_name_;
   int n_taps_;
   View x_, dy_;
   Panels panels_;

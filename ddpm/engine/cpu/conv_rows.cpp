@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ddpm/engine/cpu/conv_tables.h"
+#include "ddpm/engine/cpu/epilogue.h"
 #include "ddpm/engine/cpu/row.h"
 
 namespace ddpm::cpu {
@@ -22,25 +23,27 @@ WeightShape weight_shape(const RowContext& c, int in, int out) {
 class PanelRow : public RowOp {
  public:
   PanelRow(const RowContext& c, WeightShape shape, bool backward)
-      : name_(c.node.param),
+      : weight_name_(c.node.param + ".weight"),
+        bias_name_(c.node.param + ".bias"),
         shape_(shape),
         backward_(backward),
         x_(c.in[0]),
         y_(c.out),
-        panels_(y_.stride()),
-        taps_(backward ? backward_taps(c.node.a, y_.shape, x_.shape)
-                       : forward_taps(c.node.a, x_.shape, y_.shape)),
-        zeros_(x_.stride(), 0.0f),
-        bias_(y_.stride(), 0.0f) {
+        epilogue_(epilogue_of(c)),
+        panels_(y_.width()),
+        taps_(backward ? backward_taps(c.node.a, y_.shape, x_.shape, x_.stride())
+                       : forward_taps(c.node.a, x_.shape, y_.shape, x_.stride())),
+        zeros_(x_.width(), 0.0f),
+        bias_(y_.width(), 0.0f) {
     panel_floats_ = static_cast<std::size_t>(shape_.taps) * x_.shape.c * panels_.width;
     weights_.assign(panel_floats_ * panels_.count, 0.0f);
   }
 
   void pack(const Params& params, ThreadPool& pool) override {
-    const std::span<const float> w = params.tensor(name_ + ".weight");
+    const std::span<const float> w = params.tensor(weight_name_);
     pool.run(panels_.count, [&](int panel, int) { pack_panel(w.data(), panel); });
     if (backward_) return;
-    const std::span<const float> b = params.tensor(name_ + ".bias");
+    const std::span<const float> b = params.tensor(bias_name_);
     std::copy(b.begin(), b.end(), bias_.begin());
   }
 
@@ -64,6 +67,8 @@ class PanelRow : public RowOp {
   }
 
   PanelProduct product(int panel, int begin, int end) const {
+    const int first = panels_.begin(panel);
+    const View& residual = epilogue_.residual;
     return {.x = x_.data,
             .x_image = x_.image_size(),
             .taps = taps_.data(),
@@ -72,12 +77,16 @@ class PanelRow : public RowOp {
             .channels = x_.shape.c,
             .zeros = zeros_.data(),
             .w = weights_.data() + panel * panel_floats_,
-            .bias = bias_.data() + panels_.begin(panel),
+            .bias = bias_.data() + first,
             .alpha = 1,
-            .y = y_.data + panels_.begin(panel),
+            .y = y_.data + first,
             .y_stride = static_cast<std::size_t>(y_.stride()),
             .vectors = panels_.vectors(panel),
             .columns = panels_.floats(panel),
+            .vector = epilogue_.vector ? epilogue_.vector + first : nullptr,
+            .vector_image = epilogue_.vector_image,
+            .residual = residual.data ? residual.data + first : nullptr,
+            .residual_stride = static_cast<std::size_t>(residual.stride()),
             .begin = begin,
             .end = end};
   }
@@ -105,10 +114,11 @@ class PanelRow : public RowOp {
     }
   }
 
-  std::string name_;
+  std::string weight_name_, bias_name_;
   WeightShape shape_;
   bool backward_;
   View x_, y_;
+  Epilogue epilogue_;
   Panels panels_;
   Taps taps_;
   std::vector<float> zeros_, bias_, weights_;

@@ -23,16 +23,16 @@ bool inside(int y, int x, const Shape& s) { return y >= 0 && y < s.h && x >= 0 &
 
 }  // namespace
 
-Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out) {
+Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out, int stride) {
   Taps taps;
   taps.reserve(static_cast<std::size_t>(out.pixels()) * a.kernel * a.kernel);
   for_each_tap(a, out, [&](int y, int x) {
-    taps.push_back(inside(y, x, in) ? (y * in.w + x) * padded(in.c) : -1);
+    taps.push_back(inside(y, x, in) ? (y * in.w + x) * stride : -1);
   });
   return taps;
 }
 
-Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out) {
+Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out, int stride) {
   const int n_taps = a.kernel * a.kernel;
   Taps taps(static_cast<std::size_t>(in.pixels()) * n_taps, -1);
   std::int32_t i = 0;  // counts through taps of output pixels
@@ -40,7 +40,7 @@ Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out) {
     const int pixel = i / n_taps, tap = i % n_taps;
     ++i;
     if (inside(y, x, in)) {
-      taps[static_cast<std::size_t>(y * in.w + x) * n_taps + tap] = pixel * padded(out.c);
+      taps[static_cast<std::size_t>(y * in.w + x) * n_taps + tap] = pixel * stride;
     }
   });
   return taps;

@@ -13,11 +13,12 @@ using Taps =
     std::vector<std::int32_t>;  // offset in floats from the start of an image, -1 = outside
 
 /// [output pixel][kernel^2] into the input image: what output pixel p reads at tap kh * kernel +
-/// kw.
-Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out);
+/// kw. `stride`: floats from one input pixel to the next.
+Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out, int stride);
 
-/// [input pixel][kernel^2] into the output's gradient: where input pixel p was read at each tap.
-Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out);
+/// [input pixel][kernel^2] into the output's gradient, whose pixels are `stride` apart: where input
+/// pixel p was read at each tap.
+Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out, int stride);
 
 /// [rows][columns] -> [columns][rows].
 Taps transposed(const Taps& taps, int columns);

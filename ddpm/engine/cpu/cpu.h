@@ -26,11 +26,20 @@ Profile parse_profile(std::string_view where, std::string_view name);
 std::unique_ptr<Denoiser> make_denoiser(const Graph& graph, const Params& params, int max_batch,
                                         ThreadPool& pool, Profile profile = Profile::f32);
 
+/// What the backward pass finds of the forward pass: all activations, or only what lies between
+/// residual blocks, whose inner activations it computes again: less memory, more time, the same
+/// bits.
+enum class Recompute { none, blocks };
+
+/// "none", "blocks": the values of the config's key.
+std::string_view to_string(Recompute recompute);
+
 /// Trains `graph` from `params`. micro_batch: the largest number of images in one forward();
 /// max_slices: of slices in it.
 std::unique_ptr<Learner> make_learner(const Graph& graph, const Params& params, int micro_batch,
                                       int max_slices, ThreadPool& pool,
-                                      Profile profile = Profile::f32);
+                                      Profile profile = Profile::f32,
+                                      Recompute recompute = Recompute::none);
 
 /// The instruction set in use: "avx512", "avx2", "scalar", "neon".
 std::string isa_name();

@@ -1,40 +1,54 @@
 #include "ddpm/base/error.h"
 #include "ddpm/engine/cpu/cpu.h"
+#include "ddpm/engine/cpu/passes.h"
 #include "ddpm/engine/cpu/program.h"
+#include "ddpm/engine/cpu/time_table.h"
 
 namespace ddpm::cpu {
 namespace {
 
 class CpuDenoiser : public Denoiser {
  public:
-  CpuDenoiser(const Graph& graph, const Params& params, int max_batch, ThreadPool& pool,
+  CpuDenoiser(Tape tape, TimeRows time_rows, const Params& params, int max_batch, ThreadPool& pool,
               Profile profile)
-      : program_(graph, max_batch, pool, profile), input_(program_.view(input_rows(graph).at(0))) {
+      : time_steps_(time_rows.steps),
+        program_(std::move(tape), max_batch, pool, profile),
+        time_table_(program_, std::move(time_rows)),
+        input_(program_.view(input_rows(program_.graph()).at(0))),
+        output_(program_.view(program_.graph().output)) {
     program_.pack(params);
   }
 
   void predict(std::span<const float> x, std::span<const double> time,
                std::span<float> out) override {
     const int images = static_cast<int>(time.size());
-    DDPM_CHECK(x.size() == images * input_.shape.size() && out.size() == x.size());
+    DDPM_CHECK(x.size() == images * input_.shape.size());
+    DDPM_CHECK(out.size() == images * out_shape().size());
     write_planar(input_, x);
-    program_.run(0, program_.rows(), {.images = images, .time = time});
-    read_planar(program_.view(program_.graph().output), out);
+    time_table_.write(time);
+    program_.run(time_steps_, program_.steps(), {.images = images, .time = time});
+    read_planar(output_, out);
   }
 
   Shape shape() const override { return input_.shape; }
+  Shape out_shape() const override { return program_.graph().shape(program_.graph().output); }
   int max_batch() const override { return program_.max_images(); }
 
  private:
+  int time_steps_;
   Program program_;
-  View input_;
+  TimeTable time_table_;
+  View input_, output_;
 };
 
 }  // namespace
 
 std::unique_ptr<Denoiser> make_denoiser(const Graph& graph, const Params& params, int max_batch,
                                         ThreadPool& pool, Profile profile) {
-  return std::make_unique<CpuDenoiser>(graph, params, max_batch, pool, profile);
+  Tape tape = inference_tape(graph);
+  TimeRows time_rows = hoist_time_rows(tape);
+  return std::make_unique<CpuDenoiser>(std::move(tape), std::move(time_rows), params, max_batch,
+                                       pool, profile);
 }
 
 }  // namespace ddpm::cpu

@@ -15,20 +15,21 @@
 HWY_BEFORE_NAMESPACE();
 namespace ddpm::cpu::HWY_NAMESPACE {
 
-void silu(const float* x, float* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; i += kWidth) {
-    const V v = load(x + i);
-    store(hn::Mul(v, sigmoid(v)), y + i);
-  }
-}
+HWY_INLINE V silu_of(V x) { return hn::Mul(x, sigmoid(x)); }
 
 // d/dx x s(x) = s + x s (1 - s).
+HWY_INLINE V silu_slope(V x) {
+  const V s = sigmoid(x);
+  return fma(hn::Mul(x, s), hn::Sub(all(1), s), s);
+}
+
+void silu(const float* x, float* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += kWidth) store(silu_of(load(x + i)), y + i);
+}
+
 void silu_dx(const float* x, const float* dy, float* dx, std::size_t n) {
   for (std::size_t i = 0; i < n; i += kWidth) {
-    const V v = load(x + i);
-    const V s = sigmoid(v);
-    const V slope = fma(hn::Mul(v, s), hn::Sub(all(1), s), s);
-    store(hn::Mul(load(dy + i), slope), dx + i);
+    store(hn::Mul(load(dy + i), silu_slope(load(x + i))), dx + i);
   }
 }
 
@@ -41,52 +42,138 @@ void scale(const float* x, float alpha, float* y, std::size_t n) {
   for (std::size_t i = 0; i < n; i += kWidth) store(hn::Mul(load(x + i), a), y + i);
 }
 
-void add_row(const float* x, const float* v, float* y, int pixels, int width) {
-  for (int p = 0; p < pixels; ++p, x += width, y += width) {
+void add_row(const float* x, std::size_t x_stride, const float* v, float* y, std::size_t y_stride,
+             int pixels, int width) {
+  for (int p = 0; p < pixels; ++p, x += x_stride, y += y_stride) {
     for (int c = 0; c < width; c += kWidth) store(hn::Add(load(x + c), load(v + c)), y + c);
   }
 }
 
-void affine(const float* x, const float* shift, const float* gain, const float* bias, float* y,
-            int pixels, int width, int stride) {
-  for (int c = 0; c < width; c += kWidth) {
-    const V s = load(shift + c), g = load(gain + c), b = load(bias + c);
-    for (int p = 0; p < pixels; ++p) {
-      const std::size_t i = static_cast<std::size_t>(p) * stride + c;
-      store(fma(hn::Sub(load(x + i), s), g, b), y + i);
+// Two vectors of channels at a time, one where there is no second: the coefficients stay in
+// registers, a cache line is read whole, and the chains of two values hide each other's latency.
+template <class Body1, class Body2>
+HWY_INLINE void by_vectors(int width, const Body1& one, const Body2& two) {
+  int c = 0;
+  for (; c + 2 * kWidth <= width; c += 2 * kWidth) two(c);
+  if (c < width) one(c);
+}
+
+template <int W, bool kSilu>
+HWY_INLINE void affine_columns(const Affine& a, int c) {
+  V shift[W], gain[W], bias[W];
+#pragma GCC unroll 4
+  for (int v = 0; v < W; ++v) {
+    shift[v] = load(a.shift + c + v * kWidth);
+    gain[v] = load(a.gain + c + v * kWidth);
+    bias[v] = load(a.bias + c + v * kWidth);
+  }
+  const float* x = a.x + c;
+  float* y = a.y + c;
+  for (int p = 0; p < a.pixels; ++p, x += a.x_stride, y += a.y_stride) {
+#pragma GCC unroll 4
+    for (int v = 0; v < W; ++v) {
+      const V t = fma(hn::Sub(load(x + v * kWidth), shift[v]), gain[v], bias[v]);
+      store(kSilu ? silu_of(t) : t, y + v * kWidth);
     }
   }
 }
 
-void affine_dx(const float* x, const float* dy, const float* shift, const float* p, const float* q,
-               const float* r, float* dx, int pixels, int width, int stride) {
-  for (int c = 0; c < width; c += kWidth) {
-    const V vs = load(shift + c), vp = load(p + c), vq = load(q + c), vr = load(r + c);
-    for (int pixel = 0; pixel < pixels; ++pixel) {
-      const std::size_t i = static_cast<std::size_t>(pixel) * stride + c;
-      store(fma(load(dy + i), vp, fma(hn::Sub(load(x + i), vs), vq, vr)), dx + i);
+template <bool kSilu>
+HWY_INLINE void affine_as(const Affine& a) {
+  by_vectors(
+      a.width, [&](int c) HWY_ATTR { affine_columns<1, kSilu>(a, c); },
+      [&](int c) HWY_ATTR { affine_columns<2, kSilu>(a, c); });
+}
+
+void affine(const Affine& a) {
+  if (a.silu) {
+    affine_as<true>(a);
+  } else {
+    affine_as<false>(a);
+  }
+}
+
+template <int W, bool kResidual>
+HWY_INLINE void affine_dx_columns(const AffineDx& a, int c) {
+  V shift[W], gain[W], slope[W], bias[W];
+#pragma GCC unroll 4
+  for (int v = 0; v < W; ++v) {
+    shift[v] = load(a.shift + c + v * kWidth);
+    gain[v] = load(a.p + c + v * kWidth);
+    slope[v] = load(a.q + c + v * kWidth);
+    bias[v] = load(a.r + c + v * kWidth);
+  }
+  const float* x = a.x + c;
+  const float* d = a.d + c;
+  const float* residual = kResidual ? a.residual + c : nullptr;
+  float* dx = a.dx + c;
+  for (int p = 0; p < a.pixels; ++p) {
+#pragma GCC unroll 4
+    for (int v = 0; v < W; ++v) {
+      const int i = v * kWidth;
+      const V t = fma(load(d + i), gain[v], fma(hn::Sub(load(x + i), shift[v]), slope[v], bias[v]));
+      store(kResidual ? hn::Add(t, load(residual + i)) : t, dx + i);
     }
+    x += a.x_stride;
+    d += a.d_stride;
+    dx += a.dx_stride;
+    if constexpr (kResidual) residual += a.residual_stride;
+  }
+}
+
+template <bool kResidual>
+HWY_INLINE void affine_dx_as(const AffineDx& a) {
+  by_vectors(
+      a.width, [&](int c) HWY_ATTR { affine_dx_columns<1, kResidual>(a, c); },
+      [&](int c) HWY_ATTR { affine_dx_columns<2, kResidual>(a, c); });
+}
+
+void affine_dx(const AffineDx& a) {
+  if (a.residual) {
+    affine_dx_as<true>(a);
+  } else {
+    affine_dx_as<false>(a);
   }
 }
 
 constexpr int kSumBlock = 32;  // pixels added in float before the sum goes on in double
 
-// sums[c] = sum over the pixels of term(offset of pixel and channel).
+// total[l] += lane l of the block's sum.
+HWY_INLINE void add_lanes(V sum, double* total) {
+  HWY_ALIGN float block[kWidth];
+  store(sum, block);
+  for (int l = 0; l < kWidth; ++l) total[l] += static_cast<double>(block[l]);
+}
+
+// sums[c] = sum over the pixels of term(offset of pixel and channel), W vectors of channels at a
+// time: W chains hide each other's latency.
+template <int W, class Term>
+HWY_INLINE void sum_columns(double* sums, int c, int pixels, int stride, const Term& term) {
+  double total[W * kWidth] = {};
+  for (int begin = 0; begin < pixels; begin += kSumBlock) {
+    const int end = std::min(pixels, begin + kSumBlock);
+    V sum[W];
+#pragma GCC unroll 4
+    for (int v = 0; v < W; ++v) sum[v] = hn::Zero(D());
+    for (int p = begin; p < end; ++p) {
+      const std::size_t i = static_cast<std::size_t>(p) * stride + c;
+#pragma GCC unroll 4
+      for (int v = 0; v < W; ++v) {
+        sum[v] = term(i + v * kWidth, c + v * kWidth, sum[v]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < W; ++v) add_lanes(sum[v], total + v * kWidth);
+  }
+  std::copy_n(total, W * kWidth, sums + c);
+}
+
 template <class Term>
 HWY_INLINE void sum_terms(double* sums, int pixels, int width, int stride, const Term& term) {
-  for (int c = 0; c < width; c += kWidth) {
-    double total[kWidth] = {};
-    for (int begin = 0; begin < pixels; begin += kSumBlock) {
-      const int end = std::min(pixels, begin + kSumBlock);
-      V sum = hn::Zero(D());
-      for (int p = begin; p < end; ++p)
-        sum = term(static_cast<std::size_t>(p) * stride + c, c, sum);
-      HWY_ALIGN float block[kWidth];
-      store(sum, block);
-      for (int l = 0; l < kWidth; ++l) total[l] += static_cast<double>(block[l]);
-    }
-    for (int l = 0; l < kWidth; ++l) sums[c + l] = total[l];
-  }
+  int c = 0;
+  for (; c + 4 * kWidth <= width; c += 4 * kWidth) sum_columns<4>(sums, c, pixels, stride, term);
+  for (; c + 2 * kWidth <= width; c += 2 * kWidth) sum_columns<2>(sums, c, pixels, stride, term);
+  for (; c < width; c += kWidth) sum_columns<1>(sums, c, pixels, stride, term);
 }
 
 struct SumTerm {
@@ -103,15 +190,6 @@ struct SquareTerm {
   }
 };
 
-struct ProductTerm {
-  const float* x;
-  const float* dy;
-  const float* shift;
-  HWY_INLINE V operator()(std::size_t i, int c, V sum) const {
-    return fma(load(dy + i), hn::Sub(load(x + i), load(shift + c)), sum);
-  }
-};
-
 void sum(const float* x, double* sums, int pixels, int width, int stride) {
   sum_terms(sums, pixels, width, stride, SumTerm{x});
 }
@@ -121,9 +199,62 @@ void sum_squares(const float* x, const float* shift, double* sums, int pixels, i
   sum_terms(sums, pixels, width, stride, SquareTerm{x, shift});
 }
 
-void sum_products(const float* x, const float* dy, const float* shift, double* sums, int pixels,
-                  int width, int stride) {
-  sum_terms(sums, pixels, width, stride, ProductTerm{x, dy, shift});
+// Both sums, in the blocks of sum_terms().
+template <int W, bool kSilu>
+HWY_INLINE void affine_sums_columns(const AffineSums& a, int c) {
+  V shift[W], gain[W], bias[W];
+#pragma GCC unroll 4
+  for (int v = 0; v < W; ++v) {
+    shift[v] = load(a.shift + c + v * kWidth);
+    gain[v] = kSilu ? load(a.gain + c + v * kWidth) : shift[v];
+    bias[v] = kSilu ? load(a.bias + c + v * kWidth) : shift[v];
+  }
+  const float* x = a.x + c;
+  const float* dy = a.dy + c;
+  float* to = kSilu ? a.d + c : nullptr;
+  double total[W * kWidth] = {}, total_products[W * kWidth] = {};
+  for (int begin = 0; begin < a.pixels; begin += kSumBlock) {
+    const int end = std::min(a.pixels, begin + kSumBlock);
+    V sum[W], products[W];
+#pragma GCC unroll 4
+    for (int v = 0; v < W; ++v) sum[v] = products[v] = hn::Zero(D());
+    for (int p = begin; p < end; ++p, x += a.x_stride, dy += a.dy_stride) {
+#pragma GCC unroll 4
+      for (int v = 0; v < W; ++v) {
+        const V distance = hn::Sub(load(x + v * kWidth), shift[v]);
+        V d = load(dy + v * kWidth);
+        if constexpr (kSilu) {
+          d = hn::Mul(d, silu_slope(fma(distance, gain[v], bias[v])));
+          store(d, to + v * kWidth);
+        }
+        sum[v] = hn::Add(sum[v], d);
+        products[v] = fma(d, distance, products[v]);
+      }
+      if constexpr (kSilu) to += a.d_stride;
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < W; ++v) {
+      add_lanes(sum[v], total + v * kWidth);
+      add_lanes(products[v], total_products + v * kWidth);
+    }
+  }
+  std::copy_n(total, W * kWidth, a.sums + c);
+  std::copy_n(total_products, W * kWidth, a.products + c);
+}
+
+template <bool kSilu>
+HWY_INLINE void affine_sums_as(const AffineSums& a) {
+  by_vectors(
+      a.width, [&](int c) HWY_ATTR { affine_sums_columns<1, kSilu>(a, c); },
+      [&](int c) HWY_ATTR { affine_sums_columns<2, kSilu>(a, c); });
+}
+
+void affine_sums(const AffineSums& a) {
+  if (a.silu) {
+    affine_sums_as<true>(a);
+  } else {
+    affine_sums_as<false>(a);
+  }
 }
 
 // Adds 16 lanes by a fixed tree.

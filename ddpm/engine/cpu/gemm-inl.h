@@ -59,7 +59,23 @@ HWY_INLINE void store_columns(const PanelProduct& a, const V (&acc)[W], float* y
   std::memcpy(y, row, sizeof(float) * a.columns);
 }
 
-template <int R, int W>
+// As store_columns(), with the sums of a fused epilogue. columns is W whole vectors.
+template <int W>
+HWY_INLINE void store_sums(const PanelProduct& a, const V (&acc)[W], int pixel) {
+  const V alpha = all(a.alpha);
+  const float* vector = a.vector ? a.vector + pixel / a.pixels * a.vector_image : nullptr;
+  const float* residual = a.residual ? a.residual + pixel * a.residual_stride : nullptr;
+  float* y = a.y + pixel * a.y_stride;
+#pragma GCC unroll 16
+  for (int v = 0; v < W; ++v) {
+    V sum = hn::Mul(acc[v], alpha);
+    if (vector) sum = hn::Add(sum, load(vector + v * kWidth));
+    if (residual) sum = hn::Add(sum, load(residual + v * kWidth));
+    store(sum, y + v * kWidth);
+  }
+}
+
+template <int R, int W, bool kEpilogue>
 HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
   V acc[R][W];
 #pragma GCC unroll 16
@@ -90,13 +106,22 @@ HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
 #pragma GCC unroll 16
   for (int r = 0; r < R;
        ++r) {  // a constant bound: a variable one would force the accumulators into memory
-    if (r < rows) store_columns<W>(a, acc[r], a.y + (first + r) * a.y_stride);
+    if (r >= rows) continue;
+    if constexpr (kEpilogue) {
+      store_sums<W>(a, acc[r], first + r);
+    } else {
+      store_columns<W>(a, acc[r], a.y + (first + r) * a.y_stride);
+    }
   }
 }
 
 template <int W>
 HWY_INLINE void panel_blocks(const PanelProduct& a) {
-  for (int p = a.begin; p < a.end; p += kBlock) panel_block<kBlock, W>(a, p);
+  if (a.vector || a.residual) {
+    for (int p = a.begin; p < a.end; p += kBlock) panel_block<kBlock, W, true>(a, p);
+  } else {
+    for (int p = a.begin; p < a.end; p += kBlock) panel_block<kBlock, W, false>(a, p);
+  }
 }
 
 void panel_product(const PanelProduct& a) {

@@ -4,6 +4,7 @@
 #define HWY_TARGET_INCLUDE "ddpm/engine/cpu/kernels.cpp"
 #include <hwy/foreach_target.h>
 // After foreach_target.h:
+#include "ddpm/engine/cpu/dropout-inl.h"
 #include "ddpm/engine/cpu/elementwise-inl.h"
 #include "ddpm/engine/cpu/gemm-inl.h"
 #include "ddpm/engine/cpu/winograd-inl.h"
@@ -45,12 +46,14 @@ const Kernels* table() {
       .scale = scale,
       .add_row = add_row,
       .affine = affine,
+      .affine_sums = affine_sums,
       .affine_dx = affine_dx,
       .sum = sum,
       .sum_squares = sum_squares,
-      .sum_products = sum_products,
       .softmax = softmax,
       .softmax_dx = softmax_dx,
+      .philox = philox,
+      .dropout = dropout,
       .adam = adam,
       .norm2 = norm2,
   };

@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "ddpm/base/philox.h"
 #include "ddpm/engine/cpu/winograd.h"
 
 namespace ddpm::cpu {
@@ -21,7 +22,7 @@ inline int padded(int channels) { return (channels + kLanes - 1) / kLanes * kLan
 
 /// y[p, 0 .. columns) = alpha * (bias + sum over taps, then channels, of x[p + tap, c] * w[tap][c])
 /// for the pixels [begin, end), counted through all images: a convolution seen as a matrix product
-/// whose rows are found by a table.
+/// whose rows are found by a table. Then, where given: + vector of the image, + residual.
 struct PanelProduct {
   const float* x;
   std::size_t x_image;  // floats from one image to the next
@@ -34,8 +35,12 @@ struct PanelProduct {
   float alpha;
   float* y;  // of pixel 0; pixel p at y + p * y_stride
   std::size_t y_stride;
-  int vectors;  // 1 or 2: the panel's width in vectors
-  int columns;  // of the panel that are stored
+  int vectors;                    // 1 or 2: the panel's width in vectors
+  int columns;                    // of the panel that are stored
+  const float* vector = nullptr;  // of image 0, or null; columns a multiple of the vector width
+  std::size_t vector_image = 0;
+  const float* residual = nullptr;  // of pixel 0, or null; likewise
+  std::size_t residual_stride = 0;
   int begin, end;
 };
 
@@ -53,6 +58,58 @@ struct OuterProduct {
   int rows, vectors;
 };
 inline constexpr int kOuterRows = 8;
+
+/// y[p][c] = fma(x[p][c] - shift[c], gain[c], bias[c]), then its SiLU when asked for, over one
+/// image's channels [0, width). Strides are floats from one pixel to the next.
+struct Affine {
+  const float* x;
+  std::size_t x_stride;
+  const float* shift;
+  const float* gain;
+  const float* bias;
+  float* y;
+  std::size_t y_stride;
+  int pixels, width;
+  bool silu;
+};
+
+/// What group norm's gradient sums over the pixels of one image: d is dy, or, with a SiLU after the
+/// affine function, the derivative by what went into it, which is stored. sums[c] of d,
+/// products[c] of d * (x - shift[c]).
+struct AffineSums {
+  const float* x;
+  std::size_t x_stride;
+  const float* dy;
+  std::size_t dy_stride;
+  const float* shift;
+  const float* gain;  // gain, bias and d only with a SiLU
+  const float* bias;
+  float* d;
+  std::size_t d_stride;
+  double* sums;
+  double* products;
+  int pixels, width;
+  bool silu;
+};
+
+/// dx = fma(d, p[c], fma(x - shift[c], q[c], r[c])), + residual when there is one. d may be dx.
+struct AffineDx {
+  const float* x;
+  std::size_t x_stride;
+  const float* d;
+  std::size_t d_stride;
+  const float* shift;
+  const float* p;
+  const float* q;
+  const float* r;
+  const float* residual;
+  std::size_t residual_stride;
+  float* dx;
+  std::size_t dx_stride;
+  int pixels, width;
+};
+
+inline constexpr std::size_t kPhiloxSlack = 8;
 
 struct Adam {
   float* w;
@@ -86,14 +143,11 @@ struct Kernels {
   void (*scale)(const float* x, float alpha, float* y, std::size_t n);
 
   // y[p][c] = x[p][c] + v[c], c in [0, width), width a multiple of 16.
-  void (*add_row)(const float* x, const float* v, float* y, int pixels, int width);
-  // y[p][c] = fma(x[p][c] - shift[c], gain[c], bias[c]) over one image's channels [0, width) of
-  // `stride`.
-  void (*affine)(const float* x, const float* shift, const float* gain, const float* bias, float* y,
-                 int pixels, int width, int stride);
-  // dx = fma(dy, p[c], fma(x - shift[c], q[c], r[c])).
-  void (*affine_dx)(const float* x, const float* dy, const float* shift, const float* p,
-                    const float* q, const float* r, float* dx, int pixels, int width, int stride);
+  void (*add_row)(const float* x, std::size_t x_stride, const float* v, float* y,
+                  std::size_t y_stride, int pixels, int width);
+  void (*affine)(const Affine&);
+  void (*affine_sums)(const AffineSums&);
+  void (*affine_dx)(const AffineDx&);
 
   // Sums over pixels in float blocks of 32 pixels, added in double: sums[c] over [0, width) of
   // `stride`.
@@ -101,13 +155,17 @@ struct Kernels {
   // sums[c] of (x - shift[c])^2.
   void (*sum_squares)(const float* x, const float* shift, double* sums, int pixels, int width,
                       int stride);
-  // sums[c] of dy * (x - shift[c]).
-  void (*sum_products)(const float* x, const float* dy, const float* shift, double* sums,
-                       int pixels, int width, int stride);
 
   // Over rows of n floats (n any); scratch has room for n rounded up to 16.
   void (*softmax)(const float* x, float* y, int n, float* scratch);
   void (*softmax_dx)(const float* p, const float* dp, float* dx, int n);
+
+  // Words of blocks of a Philox stream, four a block, in order. `words` has room for kPhiloxSlack
+  // blocks more.
+  void (*philox)(const PhiloxInput& first, std::size_t blocks, std::uint32_t* words);
+  // y[i] = words[i] >= threshold ? x[i] * gain : 0, over n floats (n any).
+  void (*dropout)(const std::uint32_t* words, std::uint32_t threshold, float gain, const float* x,
+                  float* y, int n);
 
   void (*adam)(const Adam&);
   // Sum of squares of n floats (n any) in double: chunks of 16 lanes, a fixed tree.

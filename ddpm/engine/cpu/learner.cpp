@@ -5,6 +5,7 @@
 #include "ddpm/base/exact.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/cpu/gradient_sum.h"
+#include "ddpm/engine/cpu/passes.h"
 #include "ddpm/engine/cpu/program.h"
 #include "ddpm/net/gradient.h"
 
@@ -14,10 +15,9 @@ namespace {
 class CpuLearner : public Learner {
  public:
   CpuLearner(const GradientGraph& g, const Params& params, int micro_batch, int max_slices,
-             ThreadPool& pool, Profile profile)
+             ThreadPool& pool, Profile profile, Recompute recompute)
       : pool_(pool),
-        program_(g.graph, micro_batch, pool, profile),
-        forward_rows_(g.forward_rows),
+        program_(training_tape(g, recompute), micro_batch, pool, profile),
         input_(program_.view(input_rows(g.graph).at(0))),
         d_out_(program_.view(g.d_out)),
         max_slices_(max_slices),
@@ -46,7 +46,6 @@ class CpuLearner : public Learner {
 
   ThreadPool& pool_;
   Program program_;
-  int forward_rows_;
   View input_, d_out_;
   int max_slices_;
   Params weights_, ema_, moment1_, moment2_;
@@ -56,6 +55,10 @@ class CpuLearner : public Learner {
   std::vector<std::uint64_t> sample_;
   Run run_;
   std::vector<float> output_;
+  // Kept for their memory: a step allocates nothing.
+  std::vector<std::unique_ptr<Params>> gradients_;
+  std::vector<Params*> pointers_;
+  std::vector<double> squares_;
 };
 
 std::span<const float> CpuLearner::forward(const Batch& batch) {
@@ -76,7 +79,7 @@ std::span<const float> CpuLearner::forward(const Batch& batch) {
           .slices = slices_,
           .gradients = {}};
   write_planar(input_, batch.x);
-  program_.run(0, forward_rows_, run_);
+  program_.run(0, program_.tape().forward, run_);
   output_.resize(images * d_out_.shape.size());
   read_planar(program_.view(program_.graph().output), output_);
   return output_;
@@ -84,27 +87,27 @@ std::span<const float> CpuLearner::forward(const Batch& batch) {
 
 void CpuLearner::backward(std::span<const float> d_out) {
   DDPM_CHECK(d_out.size() == output_.size());
-  std::vector<std::unique_ptr<Params>> gradients;
-  std::vector<Params*> pointers;
+  gradients_.clear();
+  pointers_.clear();
   for (std::size_t s = 0; s < slices_.size(); ++s) {
-    gradients.push_back(sum_.take());
-    pointers.push_back(gradients.back().get());
+    gradients_.push_back(sum_.take());
+    pointers_.push_back(gradients_.back().get());
   }
-  run_.gradients = pointers;
+  run_.gradients = pointers_;
   write_planar(d_out_, d_out);
-  program_.run(forward_rows_, program_.rows(), run_);
-  for (auto& gradient : gradients) sum_.add(std::move(gradient));
+  program_.run(program_.tape().forward, program_.steps(), run_);
+  for (auto& gradient : gradients_) sum_.add(std::move(gradient));
 }
 
 // Tensor by tensor, then over tensors in order, in double.
 double CpuLearner::gradient_norm(const Params& gradient) {
   const auto& specs = gradient.specs();
-  std::vector<double> squares(specs.size());
+  squares_.resize(specs.size());
   pool_.run(static_cast<int>(specs.size()), [&](int i, int) {
     const std::span<const float> g = gradient.tensor(specs[i].name);
-    squares[i] = kernels().norm2(g.data(), g.size());
+    squares_[i] = kernels().norm2(g.data(), g.size());
   });
-  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  return std::sqrt(std::accumulate(squares_.begin(), squares_.end(), 0.0));
 }
 
 double CpuLearner::update(const AdamStep& step) {
@@ -147,9 +150,10 @@ void CpuLearner::adam(const Params& gradient, const AdamStep& step, double clip)
 }  // namespace
 
 std::unique_ptr<Learner> make_learner(const Graph& graph, const Params& params, int micro_batch,
-                                      int max_slices, ThreadPool& pool, Profile profile) {
+                                      int max_slices, ThreadPool& pool, Profile profile,
+                                      Recompute recompute) {
   const GradientGraph g = gradient(graph, {.params = true, .input = false});
-  return std::make_unique<CpuLearner>(g, params, micro_batch, max_slices, pool, profile);
+  return std::make_unique<CpuLearner>(g, params, micro_batch, max_slices, pool, profile, recompute);
 }
 
 }  // namespace ddpm::cpu

@@ -12,10 +12,10 @@ thread_local OpClock* clock_of_thread = nullptr;
 bool is_conv(Op op) { return op == Op::conv || op == Op::conv_dx || op == Op::conv_dw; }
 
 double conv_flops(const Graph& graph, const Node& node) {
-  // The side with the pixels of the output: conv's value, or the gradient dy, which is the last
-  // input. `others` are the channels that each of its values is joined with.
+  // The side with the pixels of the output: conv's value, or the gradient dy. `others` are the
+  // channels that each of its values is joined with.
   const bool forward = node.op == Op::conv;
-  const Shape y = forward ? node.shape : graph.shape(node.inputs.back());
+  const Shape y = forward ? node.shape : graph.shape(node.inputs[node.op == Op::conv_dx ? 0 : 1]);
   const int others = node.op == Op::conv_dx ? node.shape.c : graph.shape(node.inputs[0]).c;
   return 2.0 * static_cast<double>(y.size()) * others * node.a.kernel * node.a.kernel;
 }

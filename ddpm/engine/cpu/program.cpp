@@ -46,43 +46,54 @@ std::unique_ptr<RowOp> make_row(const RowContext& c) {
 
 void Program::Free::operator()(float* p) const { std::free(p); }
 
-Program::Program(Graph graph, int max_images, ThreadPool& pool, Profile profile)
-    : graph_(std::move(graph)),
+Program::Program(Tape tape, int max_images, ThreadPool& pool, Profile profile)
+    : tape_(std::move(tape)),
       max_images_(max_images),
       pool_(pool),
-      plan_(plan_memory(lifetimes(graph_, max_images))),
+      parts_(find_parts(tape_)),
+      plan_(plan_memory(lifetimes(tape_, parts_, max_images))),
       arena_(allocate(plan_.floats)),
-      workspace_(pool.threads()) {
-  for (Value v = 0; v < static_cast<Value>(graph_.nodes().size()); ++v) {
+      workspace_(pool.threads()),
+      rows_(tape_.graph.nodes().size()) {
+  for (const Value v : tape_.order) {
+    if (rows_[v]) continue;  // runs twice
     std::vector<View> in;
-    for (const Value input : graph_.node(v).inputs) in.push_back(view(input));
-    rows_.push_back(
-        make_row({graph_, graph_.node(v), view(v), in, workspace_, pool.threads(), profile}));
+    for (const Value input : graph().node(v).inputs) in.push_back(view(input));
+    rows_[v] =
+        make_row({graph(), graph().node(v), view(v), in, workspace_, pool.threads(), profile});
   }
   workspace_.allocate();
 }
 
-View Program::view(Value v) const { return {arena_.get() + plan_.offsets[v], graph_.shape(v)}; }
+View Program::view(Value v) const {
+  const auto& [whole, channel] = parts_[v];
+  if (whole == kNoValue) return {arena_.get() + plan_.offsets[v], graph().shape(v)};
+  const View outer = view(whole);
+  return {outer.data + channel, graph().shape(v), outer.stride()};
+}
 
 void Program::pack(const Params& params) {
-  for (const auto& row : rows_) row->pack(params, pool_);
+  for (const auto& row : rows_) {
+    if (row) row->pack(params, pool_);
+  }
 }
 
 void Program::run(int first, int last, const Run& run) {
   DDPM_CHECK(run.images >= 1 && run.images <= max_images_, "{} images, at most {}", run.images,
              max_images_);
   if (OpClock* clock = OpClock::current()) return run_timed(first, last, run, *clock);
-  for (int row = first; row < last; ++row) rows_[row]->run(run, pool_);
+  for (int step = first; step < last; ++step) rows_[tape_.order[step]]->run(run, pool_);
 }
 
 void Program::run_timed(int first, int last, const Run& run, OpClock& clock) {
-  for (int row = first; row < last; ++row) {
-    const auto start = std::chrono::steady_clock::now();
-    rows_[row]->run(run, pool_);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    const double flops = direct_flops(graph_, graph_.node(row)) * run.images;
-    clock.add(op_kind(graph_.node(row)),
-              {seconds.count(), flops, flops * rows_[row]->work_ratio()});
+  using Clock = std::chrono::steady_clock;
+  for (int step = first; step < last; ++step) {
+    const Value v = tape_.order[step];
+    const auto start = Clock::now();
+    rows_[v]->run(run, pool_);
+    const std::chrono::duration<double> seconds = Clock::now() - start;
+    const double flops = direct_flops(graph(), graph().node(v)) * run.images;
+    clock.add(op_kind(graph().node(v)), {seconds.count(), flops, flops * rows_[v]->work_ratio()});
   }
 }
 

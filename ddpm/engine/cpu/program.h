@@ -1,4 +1,4 @@
-// A graph compiled for a largest number of images: one arena, one object a row.
+// A tape compiled for a largest number of images: one arena, one object a row.
 #pragma once
 
 #include <memory>
@@ -14,16 +14,20 @@ class Program {
  public:
   /// Plans the memory and makes the rows. `pool` must outlive the program. Throws Error (resources)
   /// without memory.
-  Program(Graph graph, int max_images, ThreadPool& pool, Profile profile = Profile::f32);
+  Program(Tape tape, int max_images, ThreadPool& pool, Profile profile = Profile::f32);
+  /// The graph's rows as they are.
+  Program(const Graph& graph, int max_images, ThreadPool& pool, Profile profile = Profile::f32)
+      : Program(tape_of(graph), max_images, pool, profile) {}
 
   void pack(const Params& params);
 
-  /// Runs the rows [first, last). The caller has written the inputs; run.images <= max_images().
-  /// An OpClock of this thread is told how long each row takes.
+  /// Runs the tape's steps [first, last). The caller has written the inputs; run.images <=
+  /// max_images(). An OpClock of this thread is told how long each row takes.
   void run(int first, int last, const Run& run);
 
-  const Graph& graph() const { return graph_; }
-  int rows() const { return static_cast<int>(rows_.size()); }
+  const Graph& graph() const { return tape_.graph; }
+  const Tape& tape() const { return tape_; }
+  int steps() const { return tape_.steps(); }
   int max_images() const { return max_images_; }
   View view(Value v) const;
   std::size_t arena_floats() const { return plan_.floats; }
@@ -35,13 +39,14 @@ class Program {
     void operator()(float* p) const;
   };
 
-  Graph graph_;
+  Tape tape_;
   int max_images_;
   ThreadPool& pool_;
+  std::vector<Part> parts_;
   MemoryPlan plan_;
   std::unique_ptr<float, Free> arena_;
   Workspace workspace_;
-  std::vector<std::unique_ptr<RowOp>> rows_;
+  std::vector<std::unique_ptr<RowOp>> rows_;  // by row; null for those that do not run
 };
 
 /// The rows of a graph's inputs; slot s at index s.

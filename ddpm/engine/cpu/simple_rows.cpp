@@ -1,11 +1,10 @@
 // Rows whose outputs each depend on a few inputs: element-wise functions, copies, the time
-// embedding, dropout.
+// embedding.
 #include <algorithm>
 #include <cmath>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
-#include "ddpm/base/philox.h"
 #include "ddpm/engine/cpu/row.h"
 
 namespace ddpm::cpu {
@@ -13,39 +12,38 @@ namespace {
 
 constexpr std::size_t kElementsPerTask = 16'384;  // 64 KiB: a task's inputs and outputs fit in L2
 
-// Calls body(first, count) over all elements of `images` images.
-template <class Body>
-void for_elements(ThreadPool& pool, const View& v, int images, const Body& body) {
-  const std::size_t total = v.image_size() * images;
-  const int tasks = static_cast<int>((total + kElementsPerTask - 1) / kElementsPerTask);
-  pool.run(tasks, [&](int task, int) {
-    const std::size_t first = task * kElementsPerTask;
-    body(first, std::min(kElementsPerTask, total - first));
-  });
-}
-
 class ElementwiseRow : public RowOp {
  public:
   explicit ElementwiseRow(const RowContext& c)
-      : op_(c.node.op), in_(c.in), y_(c.out), alpha_(static_cast<float>(c.node.a.alpha)) {}
+      : op_(c.node.op), in_(c.in), y_(c.out), alpha_(static_cast<float>(c.node.a.alpha)) {
+    dense_ = y_.dense() && std::all_of(in_.begin(), in_.end(), [](auto& v) { return v.dense(); });
+  }
 
   void run(const Run& run, ThreadPool& pool) override {
-    for_elements(pool, y_, run.images, [&](std::size_t i, std::size_t n) { apply(i, n); });
+    const std::size_t width = y_.width(), pixels = std::size_t{1} * run.images * y_.pixels();
+    const std::size_t share = (kElementsPerTask + width - 1) / width;  // pixels a task
+    pool.run(static_cast<int>((pixels + share - 1) / share), [&](int task, int) {
+      const std::size_t first = task * share, n = std::min(share, pixels - first);
+      if (dense_) return apply(first, n * width);
+      for (std::size_t p = first; p < first + n; ++p) apply(p, width);
+    });
   }
 
  private:
-  void apply(std::size_t i, std::size_t n) const {
-    const float* a = in_[0].data + i;
-    float* y = y_.data + i;
+  // n floats from a pixel on, counted through all images.
+  void apply(std::size_t pixel, std::size_t n) const {
+    const float* a = in_[0].data + pixel * in_[0].stride();
+    const float* b = in_.size() > 1 ? in_[1].data + pixel * in_[1].stride() : nullptr;
+    float* y = y_.data + pixel * y_.stride();
     switch (op_) {
       case Op::silu:
         return kernels().silu(a, y, n);
       case Op::silu_dx:
-        return kernels().silu_dx(a, in_[1].data + i, y, n);
+        return kernels().silu_dx(a, b, y, n);
       case Op::scale:
         return kernels().scale(a, alpha_, y, n);
       default:
-        return kernels().add(a, in_[1].data + i, y, n);
+        return kernels().add(a, b, y, n);
     }
   }
 
@@ -53,6 +51,7 @@ class ElementwiseRow : public RowOp {
   std::vector<View> in_;
   View y_;
   float alpha_;
+  bool dense_;
 };
 
 // A vector added to every pixel of its image.
@@ -62,7 +61,8 @@ class AddRowRow : public RowOp {
 
   void run(const Run& run, ThreadPool& pool) override {
     pool.run(run.images, [&](int n, int) {
-      kernels().add_row(x_.image(n), v_.image(n), y_.image(n), y_.pixels(), y_.stride());
+      kernels().add_row(x_.image(n), x_.stride(), v_.image(n), y_.image(n), y_.stride(),
+                        y_.pixels(), y_.width());
     });
   }
 
@@ -75,14 +75,14 @@ class UpsampleRow : public RowOp {
   explicit UpsampleRow(const RowContext& c) : x_(c.in[0]), y_(c.out) {}
 
   void run(const Run& run, ThreadPool& pool) override {
-    const int rows = y_.shape.h, stride = y_.stride();
+    const int rows = y_.shape.h, width = y_.width();
     pool.run(run.images * rows, [&](int task, int) {
       const int image = task / rows, row = task % rows;
-      const float* from = x_.image(image) + std::size_t{1} * (row / 2) * x_.shape.w * stride;
-      float* to = y_.image(image) + std::size_t{1} * row * y_.shape.w * stride;
-      for (int x = 0; x < x_.shape.w; ++x, from += stride, to += 2 * stride) {
-        std::copy_n(from, stride, to);
-        std::copy_n(from, stride, to + stride);
+      for (int x = 0; x < x_.shape.w; ++x) {
+        const float* from = x_.pixel(image, row / 2 * x_.shape.w + x);
+        float* to = y_.pixel(image, row * y_.shape.w + 2 * x);
+        std::copy_n(from, width, to);
+        std::copy_n(from, width, to + y_.stride());
       }
     });
   }
@@ -96,17 +96,15 @@ class UpsampleDxRow : public RowOp {
   explicit UpsampleDxRow(const RowContext& c) : dy_(c.in[0]), dx_(c.out) {}
 
   void run(const Run& run, ThreadPool& pool) override {
-    const int rows = dx_.shape.h, stride = dx_.stride();
-    const std::size_t row_floats = std::size_t{2} * dx_.shape.w * stride;  // of dy
+    const int rows = dx_.shape.h, width = dx_.width(), stride = dy_.stride();
+    const std::size_t below = std::size_t{1} * dy_.shape.w * stride;
     pool.run(run.images * rows, [&](int task, int) {
       const int image = task / rows, row = task % rows;
-      const float* from = dy_.image(image) + 2 * row * row_floats;
-      float* to = dx_.image(image) + std::size_t{1} * row * dx_.shape.w * stride;
-      for (int x = 0; x < dx_.shape.w; ++x, from += 2 * stride, to += stride) {
-        for (int c = 0; c < stride; ++c) {
-          to[c] =
-              (from[c] + from[stride + c]) + (from[row_floats + c] + from[row_floats + stride + c]);
-        }
+      for (int x = 0; x < dx_.shape.w; ++x) {
+        const float* a = dy_.pixel(image, 2 * row * dy_.shape.w + 2 * x);
+        const float* b = a + below;
+        float* to = dx_.pixel(image, row * dx_.shape.w + x);
+        for (int c = 0; c < width; ++c) to[c] = (a[c] + a[stride + c]) + (b[c] + b[stride + c]);
       }
     });
   }
@@ -115,77 +113,42 @@ class UpsampleDxRow : public RowOp {
   View dy_, dx_;
 };
 
-// concat and slice: ranges of channels, pixel by pixel.
+// concat and slice: ranges of channels, pixel by pixel, but for parts that lie in place already.
 class CopyChannelsRow : public RowOp {
  public:
-  explicit CopyChannelsRow(const RowContext& c) : in_(c.in), y_(c.out), begin_(c.node.a.begin) {}
+  explicit CopyChannelsRow(const RowContext& c) : y_(c.out) {
+    int channel = 0;
+    for (const View& x : c.in) {
+      const float* from = x.data + c.node.a.begin;
+      const int n = std::min(x.shape.c, y_.shape.c);
+      if (from != y_.data + channel) ranges_.push_back({from, x.stride(), n, channel});
+      channel += n;
+    }
+    clear_ = !ranges_.empty() && ranges_.back().to + ranges_.back().n == y_.shape.c;
+  }
 
   void run(const Run& run, ThreadPool& pool) override {
+    if (ranges_.empty()) return;
     pool.run(run.images * y_.shape.h, [&](int row, int) {
       for (int p = row * y_.shape.w; p < (row + 1) * y_.shape.w; ++p) pixel(p);
     });
   }
 
  private:
+  struct Range {
+    const float* from;
+    int stride, n, to;
+  };
+
   void pixel(std::size_t p) const {
-    float* to = y_.data + p * y_.stride();
-    float* const end = to + y_.stride();
-    for (const View& x : in_) {
-      const float* from = x.data + p * x.stride() + begin_;
-      to = std::copy_n(from, std::min(x.shape.c, y_.shape.c), to);
-    }
-    std::fill(to, end, 0.0f);
+    float* y = y_.data + p * y_.stride();
+    for (const Range& r : ranges_) std::copy_n(r.from + p * r.stride, r.n, y + r.to);
+    if (clear_) std::fill(y + y_.shape.c, y + y_.width(), 0.0f);
   }
 
-  std::vector<View> in_;
   View y_;
-  int begin_;
-};
-
-// Element i of image n, counted over pixels then real channels, is kept when word i of the stream
-// is at least p 2^32.
-class DropoutRow : public RowOp {
- public:
-  explicit DropoutRow(const RowContext& c)
-      : x_(c.in[0]),
-        y_(c.out),
-        layer_(c.node.a.layer),
-        threshold_(static_cast<std::uint32_t>(c.node.a.p * 0x1p32)),
-        gain_(static_cast<float>(1 / (1 - c.node.a.p))) {}
-
-  void run(const Run& run, ThreadPool& pool) override {
-    pool.run(run.images, [&](int n, int) {
-      if (run.train) {
-        image(n, {.seed = run.seed,
-                  .purpose = Purpose::dropout,
-                  .image = run.sample[n],
-                  .step = run.step,
-                  .lane = static_cast<std::uint32_t>(layer_)});
-      } else {
-        std::copy_n(x_.image(n), x_.image_size(), y_.image(n));
-      }
-    });
-  }
-
- private:
-  void image(int n, const NoiseKey& key) const {
-    const float* x = x_.image(n);
-    float* y = y_.image(n);
-    std::uint32_t i = 0;
-    std::array<std::uint32_t, 4> words{};
-    for (int p = 0; p < y_.pixels(); ++p, x += x_.stride(), y += y_.stride()) {
-      for (int c = 0; c < y_.shape.c; ++c, ++i) {
-        if (i % 4 == 0) words = random_block(key, i / 4);
-        y[c] = words[i % 4] >= threshold_ ? x[c] * gain_ : 0.0f;
-      }
-      std::fill(y + y_.shape.c, y + y_.stride(), 0.0f);
-    }
-  }
-
-  View x_, y_;
-  int layer_;
-  std::uint32_t threshold_;
-  float gain_;
+  std::vector<Range> ranges_;
+  bool clear_;  // a last part that lies in place has zeros in its padding
 };
 
 // Sinusoids in float32 as diffusers computes them: frequencies, angles and results each rounded to
@@ -212,7 +175,7 @@ class TimeEmbeddingRow : public RowOp {
         sines[i] = static_cast<float>(exact::sin(angle));
         cosines[i] = static_cast<float>(exact::cos(angle));
       }
-      std::fill(y_.image(n) + y_.shape.c, y_.image(n) + y_.stride(), 0.0f);
+      std::fill(y_.image(n) + y_.shape.c, y_.image(n) + y_.width(), 0.0f);
     }
   }
 
@@ -251,7 +214,7 @@ std::unique_ptr<RowOp> make_simple_row(const RowContext& c) {
     case Op::slice:
       return std::make_unique<CopyChannelsRow>(c);
     case Op::dropout:
-      return std::make_unique<DropoutRow>(c);
+      return make_dropout(c);
     default:
       return nullptr;
   }

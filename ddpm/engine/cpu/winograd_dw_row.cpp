@@ -25,7 +25,8 @@ int rows_a_task(int width, int panels, int threads) {
 class WinogradDwRow : public RowOp {
  public:
   explicit WinogradDwRow(const RowContext& c)
-      : name_(c.node.param),
+      : weight_name_(c.node.param + ".weight"),
+        bias_name_(c.node.param + ".bias"),
         x_(c.in[0]),
         dy_(c.in[1]),
         panels_(dy_.width()),
@@ -109,7 +110,7 @@ class WinogradDwRow : public RowOp {
     pool.run(tasks + (range.last ? 1 : 0), [&](int task, int worker) {
       if (task == tasks) {
         bias_gradient(dy_, range.first_image, range.images, workspace_.of(worker),
-                      gradient.tensor(name_ + ".bias"));
+                      gradient.tensor(bias_name_));
         return;
       }
       const int block = task / panels_.count, panel = task % panels_.count;
@@ -129,7 +130,7 @@ class WinogradDwRow : public RowOp {
                             .acc_component = static_cast<std::size_t>(rows_) * panels_.width,
                             .acc_row = static_cast<std::size_t>(panels_.width)});
       if (range.last) {
-        store(block, panel, acc, workspace_.of(worker), gradient.tensor(name_ + ".weight"));
+        store(block, panel, acc, workspace_.of(worker), gradient.tensor(weight_name_));
       }
     });
   }
@@ -153,7 +154,7 @@ class WinogradDwRow : public RowOp {
     }
   }
 
-  std::string name_;
+  std::string weight_name_, bias_name_;
   View x_, dy_;
   Panels panels_;
   int rows_, blocks_;

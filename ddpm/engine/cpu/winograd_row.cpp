@@ -16,7 +16,8 @@ constexpr std::size_t kSkew = kLanes;
 class WinogradRow : public RowOp {
  public:
   WinogradRow(const RowContext& c, bool backward)
-      : name_(c.node.param),
+      : weight_name_(c.node.param + ".weight"),
+        bias_name_(c.node.param + ".bias"),
         backward_(backward),
         x_(c.in[0]),
         y_(c.out),
@@ -41,13 +42,13 @@ class WinogradRow : public RowOp {
   }
 
   void pack(const Params& params, ThreadPool& pool) override {
-    const std::span<const float> w = params.tensor(name_ + ".weight");
+    const std::span<const float> w = params.tensor(weight_name_);
     const int chunks = (x_.shape.c + kPackChannels - 1) / kPackChannels;
     pool.run(panels_.count * chunks, [&](int task, int worker) {
       pack_chunk(w.data(), task / chunks, task % chunks * kPackChannels, workspace_.of(worker));
     });
     if (backward_) return;
-    const std::span<const float> b = params.tensor(name_ + ".bias");
+    const std::span<const float> b = params.tensor(bias_name_);
     std::copy(b.begin(), b.end(), bias_.begin());
   }
 
@@ -182,7 +183,7 @@ class WinogradRow : public RowOp {
                      : static_cast<std::size_t>(y_channel) * x_.shape.c + x_channel;
   }
 
-  std::string name_;
+  std::string weight_name_, bias_name_;
   bool backward_;
   View x_, y_;
   Epilogue epilogue_;

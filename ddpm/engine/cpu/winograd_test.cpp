@@ -48,7 +48,7 @@ Results run(const Case& c, Profile profile, int threads) {
   std::vector<Params> sums(c.slices.size(), Params(g.params()));
   std::vector<Params*> pointers;
   for (Params& sum : sums) pointers.push_back(&sum);
-  program.run(0, program.rows(), {.images = c.images, .slices = c.slices, .gradients = pointers});
+  program.run(0, program.steps(), {.images = c.images, .slices = c.slices, .gradients = pointers});
   Results r;
   r.y.resize(c.images * g.shape(g.output).size());
   r.dx.resize(c.images * g.shape(0).size());
