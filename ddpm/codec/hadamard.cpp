@@ -1,0 +1,212 @@
+#include "ddpm/codec/hadamard.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "ddpm/base/exact.h"
+#include "ddpm/base/philox.h"
+#include "ddpm/codec/walsh.h"
+#include "ddpm/entropy/subset_code.h"
+
+namespace ddpm {
+namespace {
+
+constexpr std::uint32_t kBlocks = 64;
+
+// Elements of an atom: enough for their sums of +-1 to look normal.
+std::size_t atom_size(std::size_t n) { return std::max<std::size_t>(64, std::bit_ceil(n)); }
+
+std::uint32_t codebook_size(std::size_t n) {
+  return static_cast<std::uint32_t>(kBlocks * atom_size(n));
+}
+
+// The two rows of random signs of a block: bit i of the words of its stream, the second row after
+// the first. A set bit is -1.
+class Signs {
+ public:
+  Signs(const StepKey& key, std::uint32_t block, std::size_t size) : size_(size) {
+    const NoiseKey stream{key.seed, Purpose::codec_atoms, key.item, key.step, block};
+    words_.reserve(2 * size / 32);
+    for (std::uint32_t b = 0; words_.size() < 2 * size / 32; ++b) {
+      for (const std::uint32_t word : random_block(stream, b)) words_.push_back(word);
+    }
+  }
+
+  // x[i] times row `row` (0 or 1): -x = (x ^ -1) + 1.
+  void apply(int row, std::span<std::int32_t> x) const {
+    const std::uint32_t* words = &words_[row * size_ / 32];
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto minus = static_cast<std::int32_t>(words[i / 32] >> i % 32 & 1);
+      x[i] = (x[i] ^ -minus) + minus;
+    }
+  }
+
+ private:
+  std::size_t size_;
+  std::vector<std::uint32_t> words_;
+};
+
+struct Atom {
+  std::uint32_t index;  // block * size + column
+  bool negative;
+};
+
+struct Candidate {
+  std::int64_t miss;  // how far the correlation is from what is wanted
+  Atom atom;
+  bool operator<(const Candidate& other) const {  // ties too have one order
+    return miss != other.miss ? miss < other.miss : atom.index < other.atom.index;
+  }
+};
+
+double norm(std::span<const float> u) {
+  double square = 0;
+  for (const double value : u) square += value * value;
+  return std::sqrt(square);
+}
+
+// u in integers with |u| = 2^30 / size: no partial sum of the two transforms can reach 2^31, since
+// an unnormalised one multiplies the norm by sqrt(size).
+std::vector<std::int32_t> to_integers(std::span<const float> u, double length, std::size_t size) {
+  std::vector<std::int32_t> integers(size);
+  if (length == 0) return integers;
+  const double scale = 0x1p30 / (static_cast<double>(size) * length);
+  for (std::size_t i = 0; i < u.size(); ++i) {
+    integers[i] = static_cast<std::int32_t>(std::rint(u[i] * scale));
+  }
+  return integers;
+}
+
+// The `count` atoms whose correlations with u are nearest to what each must add for z to move by
+// |u|: |u| / sqrt(count). Mostly that is more than any atom has, and these are the largest.
+std::vector<Atom> choose(const StepKey& key, std::span<const float> u, int count) {
+  const std::size_t size = atom_size(u.size());
+  const double length = norm(u);
+  const std::vector<std::int32_t> integers = to_integers(u, length, size);
+  const double wanted = length * 0x1p30 / std::sqrt(static_cast<double>(size) * count);
+  const auto target = static_cast<std::int64_t>(std::min(wanted, 0x1p32));
+  std::vector<Candidate> best;  // a heap, the worst on top
+  std::vector<std::int32_t> x(size);
+  for (std::uint32_t block = 0; block < kBlocks; ++block) {
+    const Signs signs(key, block, size);
+    x = integers;
+    signs.apply(1, x);
+    walsh_hadamard(x);
+    signs.apply(0, x);
+    walsh_hadamard(x);
+    for (std::size_t column = 0; column < size; ++column) {
+      const std::int64_t size_of_correlation = std::abs(std::int64_t{x[column]});
+      const Candidate candidate{std::abs(size_of_correlation - target),
+                                {static_cast<std::uint32_t>(block * size + column), x[column] < 0}};
+      if (best.size() == static_cast<std::size_t>(count)) {
+        if (!(candidate < best.front())) continue;
+        std::pop_heap(best.begin(), best.end());
+        best.pop_back();
+      }
+      best.push_back(candidate);
+      std::push_heap(best.begin(), best.end());
+    }
+  }
+  std::vector<Atom> atoms;
+  for (const Candidate& candidate : best) atoms.push_back(candidate.atom);
+  std::sort(atoms.begin(), atoms.end(),
+            [](const Atom& a, const Atom& b) { return a.index < b.index; });
+  return atoms;
+}
+
+// The sum of the atoms: entry i of atom j of a block is s1_i sum_k H_ik s0_k H_kj.
+std::vector<std::int32_t> sum_of(const StepKey& key, std::span<const Atom> atoms,
+                                 std::size_t size) {
+  std::vector<std::int32_t> sum(size), x(size);
+  for (std::size_t i = 0; i < atoms.size();) {
+    const auto block = static_cast<std::uint32_t>(atoms[i].index / size);
+    std::fill(x.begin(), x.end(), 0);
+    for (; i < atoms.size() && atoms[i].index / size == block; ++i) {
+      x[atoms[i].index % size] = atoms[i].negative ? -1 : 1;
+    }
+    const Signs signs(key, block, size);
+    walsh_hadamard(x);
+    signs.apply(0, x);
+    walsh_hadamard(x);
+    signs.apply(1, x);
+    for (std::size_t j = 0; j < size; ++j) sum[j] += x[j];
+  }
+  return sum;
+}
+
+// The share of z's variance that chosen atoms lack across u. The mean square correlation of the
+// best M of N normal vectors with a direction is near 2 L - ln L, L = ln(N / M), and an atom's
+// length is fixed: what lies along u is missing elsewhere. Noise that both sides know fills it up,
+// and takes away that sums of +-1 lie on a lattice.
+double noise_share(std::size_t n, std::size_t atoms) {
+  const double L = exact::log(codebook_size(n) / static_cast<double>(atoms));
+  return std::min(0.5, (2 * L - exact::log(L)) / static_cast<double>(n));
+}
+
+// z = sum / sqrt(atoms * size) + sqrt(share) noise, where z holds the noise before.
+void add_atoms(const StepKey& key, std::span<const Atom> atoms, std::span<float> z) {
+  if (atoms.empty()) return;
+  const std::size_t size = atom_size(z.size());
+  const std::vector<std::int32_t> sum = sum_of(key, atoms, size);
+  const double scale = 1 / std::sqrt(static_cast<double>(atoms.size() * size));
+  const double noise = std::sqrt(noise_share(z.size(), atoms.size()));
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    z[i] = static_cast<float>(sum[i] * scale + z[i] * noise);
+  }
+}
+
+}  // namespace
+
+int hadamard_bits(std::size_t n, int atoms) {
+  return atoms + subset_bits(codebook_size(n), static_cast<std::uint32_t>(atoms));
+}
+
+int hadamard_atoms(std::size_t n, int budget) {
+  // (N over M) >= (N / M)^M, and N / M is at least 4: an atom costs at least so many bits.
+  const auto least = static_cast<int>(std::bit_width(codebook_size(n) / kMaxSubsetSize));
+  int low = 0, high = std::min(static_cast<int>(kMaxSubsetSize), budget / least);
+  while (low < high) {
+    const int middle = (low + high + 1) / 2;
+    if (hadamard_bits(n, middle) <= budget) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
+
+void send_hadamard(const StepKey& key, int budget, std::span<const float> u, BitWriter& writer,
+                   std::span<float> z) {
+  const int count = hadamard_atoms(u.size(), budget);
+  if (count == 0) return;
+  const std::vector<Atom> atoms = choose(key, u, count);
+  std::vector<std::uint32_t> indices;
+  for (const Atom& atom : atoms) {
+    writer.put(atom.negative ? 1 : 0, 1);
+    indices.push_back(atom.index);
+  }
+  put_subset(codebook_size(u.size()), indices, writer);
+  add_atoms(key, atoms, z);
+}
+
+Result<void> receive_hadamard(const StepKey& key, int budget, BitReader& reader,
+                              std::span<float> z) {
+  const int count = hadamard_atoms(z.size(), budget);
+  std::vector<Atom> atoms(count);
+  for (Atom& atom : atoms) {
+    auto sign = reader.take(1);
+    if (!sign) return tl::unexpected(std::move(sign).error());
+    atom.negative = *sign != 0;
+  }
+  auto indices = take_subset(codebook_size(z.size()), count, reader);
+  if (!indices) return tl::unexpected(std::move(indices).error());
+  for (int i = 0; i < count; ++i) atoms[i].index = (*indices)[i];
+  fill_normal({key.seed, Purpose::codec_noise, key.item, key.step}, z);
+  add_atoms(key, atoms, z);
+  return {};
+}
+
+}  // namespace ddpm
