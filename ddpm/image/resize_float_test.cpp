@@ -1,0 +1,137 @@
+#include "ddpm/image/resize_float.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <fstream>
+#include <numeric>
+
+#include "ddpm/base/error.h"
+
+namespace ddpm {
+namespace {
+
+// Image `k` of tests/golden/metrics/make_resize.py as planes.
+struct FormulaImage {
+  Shape shape;
+  std::vector<float> planes;
+};
+
+std::uint32_t hash(std::uint32_t seed, std::uint32_t i) {
+  std::uint32_t x = seed + i * 0x9E3779B9U;
+  x ^= x >> 16;
+  x *= 0x7FEB352DU;
+  x ^= x >> 15;
+  x *= 0x846CA68BU;
+  return x ^ x >> 16;
+}
+
+FormulaImage formula_image(std::uint32_t seed, int k, int height, int width) {
+  FormulaImage image{{3, height, width}, {}};
+  for (int c = 0; c < 3; ++c) {
+    const auto b = [&](int j) { return hash(seed, 32 * k + 8 * c + j); };
+    const int fx = static_cast<int>(b(0) % 24), fy = static_cast<int>(b(1) % 24);
+    const int phase = b(2) & 511, base = b(3) & 255, weight = b(4) & 255;
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        const int v = (fx * x + fy * y + phase) & 511, tri = v < 256 ? v : 511 - v;
+        const std::uint32_t at = ((k * 3 + c) * height + y) * width + x;
+        const int noise = static_cast<int>(hash(seed ^ 0x5BD1E995U, at) >> 27) - 16;
+        image.planes.push_back(static_cast<float>(
+            std::clamp(((tri * weight + base * (256 - weight)) >> 8) + noise, 0, 255)));
+      }
+    }
+  }
+  return image;
+}
+
+std::uint64_t bits_sum(const std::vector<float>& values) {
+  std::uint64_t sum = 0;
+  for (const float x : values) sum += std::bit_cast<std::uint32_t>(x);
+  return sum;
+}
+
+struct Sums {
+  std::uint64_t tf1 = 0, tf1_input = 0, torch_input = 0, pil = 0;
+};
+
+// Both images of a set, as the references were given them.
+Sums sums_of(std::uint32_t seed, int height, int width) {
+  Sums sums;
+  for (int k = 0; k < 2; ++k) {
+    const auto [shape, in] = formula_image(seed, k, height, width);
+    sums.tf1 += bits_sum(resize_tf1(in, shape, 299, 299));
+    sums.tf1_input += bits_sum(inception_input(in, shape, InputPipeline::torch_fidelity));
+    sums.torch_input += bits_sum(inception_input(in, shape, InputPipeline::pytorch_fid));
+    auto pil = resize_pil(in, shape, 299, 299);
+    for (float& x : pil) x = std::clamp(x, 0.0f, 255.0f);
+    sums.pil += bits_sum(pil);
+  }
+  return sums;
+}
+
+// Sums of the bit patterns that torch-fidelity, torch 1.13 and Pillow 9.4 made.
+TEST(ResizeFloat, IsTheReferencesBitForBit) {
+  const Sums small = sums_of(1, 32, 32);
+  EXPECT_EQ(small.tf1, 0x000222c9263267a3U);
+  EXPECT_EQ(small.tf1_input, 0x00049e3cfe5bc060U);
+  EXPECT_EQ(small.torch_input, 0x00049817a3f9391cU);
+  EXPECT_EQ(small.pil, 0x000222ade3f19241U);
+  const Sums tall = sums_of(3, 64, 48);
+  EXPECT_EQ(tall.tf1, 0x00022310d6053b82U);
+  EXPECT_EQ(tall.tf1_input, 0x0003ef70e8cd6691U);
+  EXPECT_EQ(tall.torch_input, 0x0003ec08ff0436b2U);
+  EXPECT_EQ(tall.pil, 0x000222c06266a85fU);
+}
+
+// A sum does not see where values lie: some of them.
+TEST(ResizeFloat, PutsEveryValueInItsPlace) {
+  const auto [shape, in] = formula_image(1, 0, 32, 32);
+  const auto at = [](const std::vector<float>& v, int c, int y, int x) {
+    return v[(c * 299 + y) * 299 + x];
+  };
+  const auto tf1 = resize_tf1(in, shape, 299, 299), pil = resize_pil(in, shape, 299, 299);
+  const auto torch = inception_input(in, shape, InputPipeline::pytorch_fid);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(at(tf1, 0, 10, 11)), 0x42f79480U);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(at(tf1, 1, 150, 200)), 0x42dcdb70U);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(at(pil, 0, 10, 11)), 0x4307fc55U);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(at(pil, 1, 150, 200)), 0x42dbc31fU);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(at(torch, 0, 10, 11)), 0x3d4dfc40U);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(at(torch, 1, 150, 200)), 0xbe16a914U);
+}
+
+// Shrinking, one pixel, long strips, the network's own size: make_resize.py.
+TEST(ResizeFloat, HoldsForOtherSizes) {
+  std::ifstream file(std::string(DDPM_SOURCE_DIR) + "/tests/golden/metrics/resize.txt");
+  int cases = 0;
+  std::uint64_t tf1 = 0, torch = 0, pil = 0;
+  for (int h = 0, w = 0; file >> h >> w >> tf1 >> torch >> pil; ++cases) {
+    const auto [shape, in] = formula_image(7, 1, h, w);
+    EXPECT_EQ(bits_sum(inception_input(in, shape, InputPipeline::torch_fidelity)), tf1) << h;
+    EXPECT_EQ(bits_sum(inception_input(in, shape, InputPipeline::pytorch_fid)), torch) << h;
+    EXPECT_EQ(bits_sum(inception_input(in, shape, InputPipeline::clean_fid)), pil) << h;
+  }
+  EXPECT_EQ(cases, 9);
+}
+
+TEST(ResizeFloat, LeavesTheNetworksOwnSizeAlone) {
+  const auto [shape, in] = formula_image(7, 0, 299, 299);
+  EXPECT_EQ(resize_tf1(in, shape, 299, 299), in);
+  EXPECT_EQ(resize_torch(in, shape, 299, 299), in);
+  EXPECT_EQ(resize_pil(in, shape, 299, 299), in);
+}
+
+TEST(ResizeFloat, TakesPlanesOfBytes) {
+  const Image image{2, 1, 3, {1, 2, 3, 4, 5, 6}};
+  EXPECT_EQ(byte_planes(image), (std::vector<float>{1, 4, 2, 5, 3, 6}));
+}
+
+TEST(ResizeFloat, RefusesEmptySides) {
+  const std::vector<float> one(1);
+  EXPECT_THROW(resize_tf1(one, {1, 1, 1}, 0, 5), Error);
+  EXPECT_THROW(resize_pil(one, {1, 1, 1}, 5, -1), Error);
+  EXPECT_THROW(resize_torch(one, {1, 2, 1}, 5, 5), BugError);
+}
+
+}  // namespace
+}  // namespace ddpm

@@ -1,0 +1,34 @@
+// Symmetric matrices taken apart: Cholesky factors, eigenvalues.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ddpm/base/thread_pool.h"
+#include "ddpm/metrics/matrix.h"
+
+namespace ddpm {
+
+/// F [d, rank] with F F^T = covariance but for rounding.
+struct Factor {
+  Matrix f;
+  bool lower = false;  // f(k, j) is 0 for k < j: a full-rank, unpivoted factor
+
+  int rank() const { return f.cols; }
+};
+
+/// Cholesky's factor; where a pivot is no more than rounding, the factor of lower rank that
+/// diagonal pivoting finds. Throws Error (bad_input) naming `name` when the matrix has negative
+/// eigenvalues beyond rounding in float32.
+Factor factor(const Matrix& covariance, const std::string& name, ThreadPool& pool);
+
+/// In increasing order.
+std::vector<double> eigenvalues(const Matrix& symmetric);
+
+struct EigenSystem {
+  std::vector<double> values;  // increasing
+  Matrix vectors;              // [d, d], a column each
+};
+EigenSystem eigenvectors(const Matrix& symmetric);
+
+}  // namespace ddpm

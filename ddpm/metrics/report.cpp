@@ -1,0 +1,132 @@
+#include "ddpm/metrics/report.h"
+
+#include "ddpm/base/error.h"
+
+namespace ddpm {
+namespace {
+
+// N - 1 rank of each covariance, and Chong & Forsyth's and everybody's practice.
+constexpr std::int64_t kFewImages = 10000;
+// Beyond this, eigenvectors take minutes.
+constexpr int kMaxErrorDims = 2048;
+
+std::optional<Statistics> statistics_of(const std::optional<Features>& features,
+                                        const std::optional<Statistics>& given, bool float32_mean,
+                                        ThreadPool& pool) {
+  if (!features) return given;
+  Statistics s = statistics(*features, pool);
+  if (float32_mean && !features->is_double()) s.mean = ddpm::float32_mean(*features);
+  return s;
+}
+
+std::string few_images(const char* which, std::int64_t n) {
+  return fmt::format(
+      "N is too small: {} set has {} images; FID is biased upwards by about 1/N, and fewer than {} "
+      "are not comparable to published values",
+      which, n, kFewImages);
+}
+
+void note_counts(Report& r) {
+  if (r.n_generated > 0 && r.n_generated < kFewImages) {
+    r.notes.push_back(few_images("the generated", r.n_generated));
+  }
+  if (r.n_reference > 0 && r.n_reference < kFewImages) {
+    r.notes.push_back(few_images("the reference", r.n_reference));
+  }
+  if (r.fid && r.fid->doubt > 0) {
+    r.notes.push_back(fmt::format(
+        "a covariance is singular (rank {} of {}: N <= dimensions, or features that "
+        "never change); the value is exact, but other programs' rounding moves theirs by "
+        "up to {:.2g}",
+        r.fid->rank, r.dims, r.fid->doubt));
+  }
+}
+
+// FID and sFID; the means of `recipe` go into the mean term alone.
+FrechetDistance distance(const Statistics& a, const Statistics& b, bool float32_mean,
+                         ThreadPool& pool) {
+  FrechetDistance d = frechet_distance(a, b, pool);
+  if (float32_mean) d.mean_term = float32_mean_term(a.mean, b.mean);
+  return d;
+}
+
+void score_fid(Report& report, const ImageSet& g, const ImageSet& r, const Recipe& recipe,
+               std::uint64_t seed, ThreadPool& pool) {
+  const auto sg = statistics_of(g.features, g.statistics, recipe.float32_mean, pool);
+  const auto sr = statistics_of(r.features, r.statistics, recipe.float32_mean, pool);
+  if (!sg || !sr) return;
+  report.dims = sg->dims();
+  report.fid = distance(*sg, *sr, recipe.float32_mean, pool);
+  if (g.features && r.features && sg->dims() <= kMaxErrorDims) {
+    report.fid_standard_error = frechet_standard_error(*g.features, *sg, *r.features, *sr, pool);
+  }
+  if (recipe.infinity && g.features && g.features->rows() >= kMinAtInfinity) {
+    report.fid_infinity = frechet_at_infinity(*g.features, *sr, seed, pool);
+  } else if (recipe.infinity) {
+    report.notes.push_back(fmt::format(
+        "no FID-infinity: it needs the features of at least {} generated images", kMinAtInfinity));
+  }
+}
+
+void score_spatial(Report& report, const ImageSet& g, const ImageSet& r, const Recipe& recipe,
+                   ThreadPool& pool) {
+  const auto sg = statistics_of(g.spatial, g.spatial_statistics, recipe.float32_mean, pool);
+  const auto sr = statistics_of(r.spatial, r.spatial_statistics, recipe.float32_mean, pool);
+  if (sg && sr) report.sfid = distance(*sg, *sr, recipe.float32_mean, pool);
+}
+
+void score_logits(Report& report, const ImageSet& g, const Recipe& recipe) {
+  if (!recipe.inception_score || !g.logits) return;
+  report.inception_score = inception_score(*g.logits, recipe.is);
+  if (report.inception_score->underflows > 0) {
+    report.notes.push_back(
+        fmt::format("{} float32 probabilities are 0: {} would print nan; here 0 log 0 is 0",
+                    report.inception_score->underflows, recipe.name));
+  }
+}
+
+void score_neighbours(Report& report, const Features& g, const Features& r, const Recipe& recipe,
+                      ThreadPool& pool) {
+  if (recipe.precision_recall) {
+    report.neighbours = neighbour_scores(g, r, recipe.neighbours, pool);
+  }
+  if (recipe.density_coverage) report.dense = neighbour_scores(g, r, recipe.dense, pool);
+}
+
+}  // namespace
+
+std::int64_t ImageSet::count() const {
+  if (features) return features->rows();
+  if (logits) return logits->rows();
+  return statistics ? statistics->count : 0;
+}
+
+Report score(const ImageSet& g, const ImageSet& r, const Recipe& recipe, std::uint64_t seed,
+             ThreadPool& pool) {
+  Report report{.n_generated = g.count(), .n_reference = r.count()};
+  score_fid(report, g, r, recipe, seed, pool);
+  score_spatial(report, g, r, recipe, pool);
+  score_logits(report, g, recipe);
+  if (g.features && r.features) {
+    if (recipe.kid) {
+      report.kid = kernel_distance(*g.features, *r.features, recipe.subsets, pool);
+      if (recipe.subsets.sampling == KidSampling::numpy_subsets &&
+          report.kid->subset_size < recipe.subsets.subset_size) {
+        report.notes.push_back(fmt::format("N is too small: KID subsets have {} images, not {}",
+                                           report.kid->subset_size, recipe.subsets.subset_size));
+      }
+    }
+    score_neighbours(report, *g.features, *r.features, recipe, pool);
+  } else if (recipe.kid || recipe.precision_recall) {
+    report.notes.push_back("KID, precision and recall need the features of both sets");
+  }
+  if (!report.fid && !report.inception_score) {
+    throw Error(ExitCode::bad_input,
+                "[metrics] {} and {}: nothing to compare, expected features or statistics in both",
+                g.name, r.name);
+  }
+  note_counts(report);
+  return report;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,45 @@
+// All scores of one set of images against another.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ddpm/base/thread_pool.h"
+#include "ddpm/metrics/features.h"
+#include "ddpm/metrics/fid.h"
+#include "ddpm/metrics/recipe.h"
+#include "ddpm/metrics/statistics.h"
+
+namespace ddpm {
+
+/// What is known of a set of images: features, or only their statistics.
+struct ImageSet {
+  std::string name;                                          // a file's, for messages
+  std::optional<Features> features;                          // [N, d]
+  std::optional<Features> spatial;                           // sFID's
+  std::optional<Features> logits;                            // Inception Score's
+  std::optional<Statistics> statistics, spatial_statistics;  // where a file has those alone
+
+  std::int64_t count() const;  // images; 0 when unknown
+};
+
+/// Scores that were computed. A missing one is explained in `notes`, unless the recipe has it off.
+struct Report {
+  std::optional<FrechetDistance> fid, sfid;
+  std::optional<double> fid_standard_error;
+  std::optional<FrechetAtInfinity> fid_infinity;
+  std::optional<InceptionScore> inception_score;
+  std::optional<Kid> kid;
+  std::optional<NeighbourScores> neighbours, dense;
+  std::int64_t n_generated = 0, n_reference = 0;
+  int dims = 0;
+  std::vector<std::string> notes;  // what a reader of the numbers must know
+};
+
+/// `seed`: of the subsets of FID-infinity. Throws Error (bad_input) when the sets do not fit
+/// together, or neither features nor statistics are there for any score.
+Report score(const ImageSet& generated, const ImageSet& reference, const Recipe& recipe,
+             std::uint64_t seed, ThreadPool& pool);
+
+}  // namespace ddpm

@@ -1,0 +1,235 @@
+// Inception Score, KID and nearest neighbours against NumPy (tests/golden/metrics) and the
+// reference programs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "ddpm/base/error.h"
+#include "ddpm/metrics/formula_for_test.h"
+#include "ddpm/metrics/inception_score.h"
+#include "ddpm/metrics/kid.h"
+#include "ddpm/metrics/neighbours.h"
+
+namespace ddpm {
+namespace {
+
+// Sums of a few hundred terms near 1 in double: rounding below 1e-13.
+constexpr double kTol = 1e-12;
+
+TEST(Formula, MakesTheFeaturesOfTheReferences) {
+  EXPECT_EQ(formula_hash(0xDEADBEEF, 12345), 1430493403U);
+  EXPECT_FLOAT_EQ(static_cast<float>(x1().at(0, 0)), -0.10650283f);
+  EXPECT_FLOAT_EQ(static_cast<float>(x2().at(199, 15)), 0.3443639278411865f);
+}
+
+void expect_score(const std::string& golden, const InceptionScoreOptions& options) {
+  const InceptionScore score = inception_score(formula_logits(), options);
+  const auto expected = golden_scores(golden);
+  EXPECT_NEAR(score.mean, expected[0], kTol) << golden;
+  EXPECT_NEAR(score.deviation, expected[1], kTol) << golden;
+}
+
+TEST(InceptionScore, IsNumPysForEverySplitting) {
+  expect_score("is_shuffled_10", {});
+  expect_score("is_shuffled_7", {.splits = 7});
+  expect_score("is_plain_10", {.shuffle = {}});
+  expect_score("is_one", {.splits = 1, .shuffle = {}});
+  expect_score("is_dropped_7", {.splitting = Splitting::drop_remainder, .splits = 7});
+  expect_score("is_rows_64", {.splitting = Splitting::rows, .splits = 64, .shuffle = {}});
+}
+
+TEST(InceptionScore, IsTorchFidelitys) {
+  const InceptionScore score = inception_score(formula_logits(), {});
+  EXPECT_NEAR(score.mean, 2.47983553087757, kTol);
+  EXPECT_NEAR(score.deviation, 0.12710162191093427, kTol);
+  EXPECT_NEAR(score.parts[2], 2.3179666753546337, kTol);
+}
+
+TEST(InceptionScore, InFloat32DiffersByItsRoundingAndCountsUnderflows) {
+  const InceptionScore wide = inception_score(formula_logits(), {});
+  const InceptionScore narrow = inception_score(formula_logits(), {.float32 = true});
+  EXPECT_NE(narrow.mean, wide.mean);
+  EXPECT_NEAR(narrow.mean, wide.mean, 1e-6);  // probabilities are off by 6e-8 of themselves
+  EXPECT_EQ(narrow.underflows, 0);
+  const Features sharp(2, std::vector<float>{200, 0, 0, 200, 0, 200, 200, 0});
+  const InceptionScore clear = inception_score(sharp, {.splits = 1, .float32 = true});
+  EXPECT_EQ(clear.underflows, 4);
+  EXPECT_NEAR(clear.mean, 2, kTol);  // two sure classes, equally often
+}
+
+// All images alike say nothing, and a set's standard error is that of exp(mean divergence).
+TEST(InceptionScore, IsOneForOneClassAndHasTheStandardErrorOfItsMean) {
+  const Features same(3, std::vector<float>{1, 2, 3, 1, 2, 3, 1, 2, 3});
+  const InceptionScore one = inception_score(same, {.splits = 1});
+  EXPECT_NEAR(one.mean, 1, kTol);
+  EXPECT_NEAR(one.standard_error, 0, 1e-7);  // a root of rounding
+  const double error = inception_score(formula_logits(), {.splits = 1}).standard_error;
+  EXPECT_GT(error, 0.03);  // divergences spread by about 0.25, 200 images, score 2.6
+  EXPECT_LT(error, 0.06);
+}
+
+TEST(InceptionScore, SaysThatThereAreTooFewImages) {
+  try {
+    inception_score(formula_logits().slice(0, 9), {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("N is too small; try --splits 9"));
+  }
+}
+
+void expect_kid(const std::string& golden, const KidOptions& options, bool deviation = true) {
+  ThreadPool pool(2);
+  const Kid kid = kernel_distance(x1(), x2(), options, pool);
+  const auto expected = golden_scores(golden);
+  EXPECT_NEAR(kid.mean, expected[0], kTol) << golden;
+  if (deviation) {
+    EXPECT_NEAR(kid.deviation, expected[1], kTol) << golden;
+  }
+}
+
+TEST(Kid, IsNumPysForEverySampling) {
+  expect_kid("kid_10x100", {.subsets = 10, .subset_size = 100});
+  expect_kid("kid_7x33", {.subsets = 7, .subset_size = 33});
+  expect_kid("kid_5x200", {.subsets = 5, .subset_size = 1000});
+  expect_kid("kid_reference_first", {.subsets = 6, .subset_size = 50, .reference_first = true});
+  expect_kid("kid_blocks_64", {.sampling = KidSampling::blocks, .subset_size = 64}, false);
+  expect_kid("kid_one_block", {.sampling = KidSampling::blocks, .subset_size = 1024}, false);
+}
+
+TEST(Kid, IsTorchFidelitys) {
+  ThreadPool pool(2);
+  const KidOptions options{.subsets = 10, .subset_size = 100};
+  const Kid kid = kernel_distance(x1(), x2(), options, pool);
+  EXPECT_NEAR(kid.subsets[0], 0.00833798772151173, kTol);
+  EXPECT_NEAR(kid.subsets[2], 0.03567021393800873, kTol);
+  // Its float32 kernel has a mean near 1: 1e-6 of that.
+  EXPECT_NEAR(kid.mean, 0.04519798354640159, 1e-6);
+  EXPECT_NEAR(kernel_distance(x2(), x1(), options, pool).mean, 0.0460768179002045, 1e-6);
+  EXPECT_NE(
+      kernel_distance(x1(), x2(), {.subsets = 10, .subset_size = 100, .seed = 2021}, pool).mean,
+      kid.mean);
+}
+
+TEST(Kid, CountsOverlappingSubsetsOnce) {
+  ThreadPool pool(1);
+  const Kid kid = kernel_distance(x1(), x2(), {.subsets = 50, .subset_size = 100}, pool);
+  EXPECT_DOUBLE_EQ(kid.standard_error, kid.deviation / std::sqrt(2.0));  // 200 images hold two
+  const auto blocks = golden_scores("kid_blocks_64");
+  const KidOptions tfgan{.sampling = KidSampling::blocks, .subset_size = 64};
+  EXPECT_NEAR(kernel_distance(x1(), x2(), tfgan, pool).standard_error, blocks[1], kTol);
+}
+
+TEST(Kid, DoesNotDependOnThreads) {
+  ThreadPool one(1), three(3);
+  const KidOptions options{.subsets = 3, .subset_size = 200};
+  EXPECT_EQ(kernel_distance(x1(), x2(), options, one).mean,
+            kernel_distance(x1(), x2(), options, three).mean);
+}
+
+TEST(Kid, RefusesSubsetsLargerThanASet) {
+  ThreadPool pool(1);
+  try {
+    kernel_distance(x1(), x2(), {.subset_size = 201, .shrink = false}, pool);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("N is too small; try --kid-subset-size 200"));
+  }
+  EXPECT_THROW(kernel_distance(x1(), formula_features(1, 9, 8, 1, 0), {}, pool), Error);
+}
+
+void expect_neighbours(const std::string& golden, const NeighbourOptions& options) {
+  ThreadPool pool(2);
+  const NeighbourScores s = neighbour_scores(x1(), x2(), options, pool);
+  const auto expected = golden_scores(golden);
+  // Counts agree exactly: the closest margin is 8e-5 at k = 3, rounding is 1e-15.
+  EXPECT_NEAR(s.precision.value, expected[0], kTol) << golden;
+  EXPECT_NEAR(s.recall.value, expected[1], kTol) << golden;
+  EXPECT_NEAR(s.density.value, expected[2], kTol) << golden;
+  EXPECT_NEAR(s.coverage.value, expected[3], kTol) << golden;
+}
+
+TEST(Neighbours, AreNumPysForEveryK) {
+  for (const int k : {1, 3, 5, 20}) {
+    expect_neighbours(fmt::format("prdc_{}", k), {.k = k});
+    expect_neighbours(fmt::format("prdc_strict_{}", k), {.k = k, .strict = true});
+  }
+}
+
+TEST(Neighbours, HaveTheReferencesRadii) {
+  ThreadPool pool(2);
+  const NeighbourScores s = neighbour_scores(x1(), x2(), {}, pool);
+  EXPECT_NEAR(s.generated_radii[0], 2.673589193361356, kTol);
+  EXPECT_NEAR(s.generated_radii[3], 2.434033657266424, kTol);
+  EXPECT_NEAR(s.reference_radii[0], 2.5321566902778185, kTol);
+  EXPECT_NEAR(s.reference_radii[2], 2.960259042389329, kTol);
+}
+
+TEST(Neighbours, InFloat32AreTorchFidelitys) {
+  ThreadPool pool(2);
+  const NeighbourScores s = neighbour_scores(x1(), x2(), {.type = DistanceType::float32}, pool);
+  EXPECT_FLOAT_EQ(static_cast<float>(s.precision.value), 0.9833333492279053f);
+  EXPECT_FLOAT_EQ(static_cast<float>(s.recall.value), 0.4099999964237213f);
+}
+
+// Distances near 7 have steps of 1/128 in float16: counts differ. Squares beyond 65504 are not
+// finite, and then float32 decides.
+TEST(Neighbours, InFloat16RoundAndFallBackToFloat32) {
+  ThreadPool pool(2);
+  const NeighbourOptions half{.type = DistanceType::float16}, single{.type = DistanceType::float32};
+  const NeighbourScores rounded = neighbour_scores(x1(), x2(), half, pool);
+  for (const double r : rounded.generated_radii) {
+    EXPECT_NEAR(std::remainder(r * r, 0x1p-9), 0, 1e-14);  // at least 1: steps of 2^-10 .. 2^-7
+  }
+  const Features a = formula_features(1, 60, 16, 300, 0), b = formula_features(2, 50, 16, 300, 0);
+  EXPECT_EQ(neighbour_scores(a, b, half, pool).generated_radii,
+            neighbour_scores(a, b, single, pool).generated_radii);
+}
+
+TEST(Neighbours, DoNotDependOnOrderOrThreads) {
+  ThreadPool one(1), three(3);
+  const Features a = formula_features(1, 500, 7, 1, 0), b = formula_features(2, 410, 7, 1, 0.1f);
+  std::vector<int> reversed(500);
+  std::iota(reversed.rbegin(), reversed.rend(), 0);
+  const NeighbourScores s = neighbour_scores(a, b, {}, one);
+  const NeighbourScores t = neighbour_scores(a.select(reversed), b, {}, three);
+  EXPECT_EQ(s.precision.value, t.precision.value);
+  EXPECT_EQ(s.recall.value, t.recall.value);
+  EXPECT_EQ(s.density.value, t.density.value);
+  EXPECT_EQ(s.coverage.value, t.coverage.value);
+  EXPECT_EQ(s.reference_radii, t.reference_radii);
+}
+
+// Copies of a point are at distance 0, exactly; themselves are one of the k + 1 nearest.
+TEST(Neighbours, TakeDuplicatesAtDistanceZero) {
+  ThreadPool pool(1);
+  std::vector<int> twice;
+  for (int i = 0; i < 100; ++i) twice.insert(twice.end(), {i, i});
+  const Features doubled = x1().select(twice);
+  const NeighbourScores s = neighbour_scores(doubled, doubled, {.k = 1}, pool);
+  for (const double r : s.generated_radii) EXPECT_EQ(r, 0);
+  EXPECT_EQ(s.precision.value, 1);
+  EXPECT_EQ(s.coverage.value, 1);
+  EXPECT_EQ(neighbour_scores(doubled, doubled, {.k = 1, .strict = true}, pool).precision.value, 0);
+}
+
+TEST(Neighbours, HaveTheStandardErrorOfAShare) {
+  ThreadPool pool(1);
+  const NeighbourScores s = neighbour_scores(x1(), x2(), {}, pool);
+  EXPECT_NEAR(s.recall.standard_error, std::sqrt(0.41 * 0.59 / 200), kTol);
+}
+
+TEST(Neighbours, SayThatThereAreTooFewImages) {
+  ThreadPool pool(1);
+  try {
+    neighbour_scores(x1().slice(0, 3), x2(), {}, pool);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("N is too small; try --k 2"));
+  }
+}
+
+}  // namespace
+}  // namespace ddpm
