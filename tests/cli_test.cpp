@@ -30,7 +30,8 @@ TEST_F(Cli, VersionNamesNumericsAndInstructionSet) {
 TEST_F(Cli, HelpGoesToStandardOutputWithDefaults) {
   const Outcome all = ddpm({"--help"}), sample = ddpm({"sample", "--help"});
   EXPECT_EQ(all.code, 0);
-  for (const char* command : {"train", "sample", "predict", "forward", "info", "data", "convert"})
+  for (const char* command :
+       {"train", "sample", "predict", "forward", "info", "data", "convert", "bench"})
     EXPECT_THAT(all.out, HasSubstr(command));
   EXPECT_EQ(sample.code, 0);
   EXPECT_THAT(sample.out, HasSubstr("ddim:50"));

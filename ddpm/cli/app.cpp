@@ -42,11 +42,14 @@ void build(CLI::App& app) {
   app.get_formatter()->column_width(36);
   add_train(app);
   add_sample(app);
+  add_plan(app);
   add_predict(app);
   add_forward(app);
   add_info(app);
   add_data(app);
   add_convert(app);
+  add_bench(app);
+  add_metrics(app);
 }
 
 std::string advice(const std::string& near, const std::string& otherwise) {

@@ -8,10 +8,13 @@ namespace ddpm::cli {
 
 void add_train(CLI::App& app);
 void add_sample(CLI::App& app);
+void add_plan(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_forward(CLI::App& app);
 void add_info(CLI::App& app);
 void add_data(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_metrics(CLI::App& app);
 
 }  // namespace ddpm::cli
