@@ -165,7 +165,7 @@ Params bench_weights(const Graph& graph) {
     if (spec.shape.size() < 2) continue;
     const std::span<float> weight = params.tensor(spec.name);
     fill_normal({.seed = ++seed}, weight);
-    const auto fan_in = static_cast<float>(spec.size() / spec.shape[0]);
+    const float fan_in = static_cast<float>(spec.size()) / static_cast<float>(spec.shape[0]);
     for (float& w : weight) w /= std::sqrt(fan_in);
   }
   return params;

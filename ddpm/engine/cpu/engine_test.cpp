@@ -3,34 +3,17 @@
 
 #include <cmath>
 
-#include "ddpm/base/philox.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/cpu/kernels.h"
+#include "ddpm/engine/cpu/nets_for_test.h"
 #include "ddpm/net/gradient.h"
 #include "ddpm/net/interpreter_for_test.h"
-#include "ddpm/net/unet.h"
 
 namespace ddpm {
 namespace {
 
-std::vector<float> normals(std::size_t n, std::uint64_t stream) {
-  std::vector<float> values(n);
-  fill_normal({.seed = 5, .purpose = Purpose::eval_noise, .image = stream}, values);
-  return values;
-}
-
-// No tensor is zero, so that no path is hidden.
-Params random_params(const Graph& g) {
-  Params params(g.params());
-  for (std::size_t i = 0; i < params.specs().size(); ++i) {
-    const ParamSpec& spec = params.specs()[i];
-    const auto t = params.tensor(spec.name);
-    const auto z = normals(t.size(), 100 + i);
-    const double fan = spec.shape.size() > 1 ? static_cast<double>(spec.size()) / spec.shape[0] : 4;
-    for (std::size_t k = 0; k < t.size(); ++k) t[k] = static_cast<float>(z[k] / std::sqrt(fan));
-  }
-  return params;
-}
+using cpu::normals;
+using cpu::random_params;
 
 UNetConfig small(int channels, int height, int width, int head_dim = 0) {
   return {.in_channels = channels,

@@ -39,7 +39,7 @@ void OpClock::add(const std::string& kind, const OpTime& time) {
 }
 
 std::string op_kind(const Node& node) {
-  const std::string name(to_string(node.op));
+  std::string name(to_string(node.op));
   if (!is_conv(node.op)) return name;
   const std::string stride = node.a.stride == 1 ? "" : fmt::format(" /{}", node.a.stride);
   return fmt::format("{} {}x{}{}", name, node.a.kernel, node.a.kernel, stride);
