@@ -121,7 +121,7 @@ class PanelRow : public RowOp {
   Epilogue epilogue_;
   Panels panels_;
   Taps taps_;
-  std::vector<float> zeros_, bias_, weights_;
+  Floats zeros_, bias_, weights_;
   std::size_t panel_floats_;
 };
 

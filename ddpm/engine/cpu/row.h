@@ -7,6 +7,7 @@
 
 #include "ddpm/base/thread_pool.h"
 #include "ddpm/engine/cpu/cpu.h"
+#include "ddpm/engine/cpu/floats.h"
 #include "ddpm/engine/cpu/view.h"
 #include "ddpm/net/params.h"
 
@@ -51,8 +52,8 @@ class Workspace {
 
  private:
   std::size_t floats_ = 0, shared_floats_ = 0;
-  std::vector<std::vector<float>> memory_;
-  std::vector<float> shared_;
+  std::vector<Floats> memory_;
+  Floats shared_;
 };
 
 /// What a row is made from.

@@ -159,7 +159,7 @@ class WinogradDwRow : public RowOp {
   Panels panels_;
   int rows_, blocks_;
   Tiles tiles_;
-  std::vector<float> zeros_, sums_;
+  Floats zeros_, sums_;
   Workspace& workspace_;
 };
 

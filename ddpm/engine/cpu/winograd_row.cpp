@@ -189,7 +189,7 @@ class WinogradRow : public RowOp {
   Epilogue epilogue_;
   Panels panels_;
   Tiles tiles_;
-  std::vector<float> zeros_, bias_, weights_;
+  Floats zeros_, bias_, weights_;
   std::size_t panel_floats_;
   int block_;
   Workspace& workspace_;
