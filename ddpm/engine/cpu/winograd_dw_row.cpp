@@ -12,7 +12,7 @@ namespace ddpm::cpu {
 namespace {
 
 constexpr int kMostRows = 64;    // input channels a task: with 32 outputs 288 KiB of sums
-constexpr int kMostTiles = 256;  // transformed at a time: they stay in the shared cache
+constexpr int kMostTiles = 128;  // transformed at a time: they stay in the shared cache
 constexpr std::size_t kSkew = kLanes;
 
 // Fewer than kMostRows when there would be too few tasks to share out.
