@@ -11,19 +11,45 @@
 
 namespace ddpm {
 
+/// The label of an image whose class is not told.
+inline constexpr int kNoLabel = -1;
+
 /// x -> output, for a batch. A network, a guided pair, a user's own function.
 class Denoiser {
  public:
   virtual ~Denoiser() = default;
 
   /// x: [n, C, H, W]; out: n of out_shape(); time: n entries, as networks are fed (0-based, may be
-  /// fractional). n <= max_batch().
+  /// fractional); label: n classes, kNoLabel for none, or empty = kNoLabel for all. n <=
+  /// max_batch(). Throws Error (usage) for a class that the network does not have, kNoLabel
+  /// included where it was trained without dropping labels.
   virtual void predict(std::span<const float> x, std::span<const double> time,
-                       std::span<float> out) = 0;
+                       std::span<const int> label, std::span<float> out) = 0;
+  void predict(std::span<const float> x, std::span<const double> time, std::span<float> out) {
+    predict(x, time, {}, out);
+  }
 
   virtual Shape shape() const = 0;  // of x
   /// That of x, or [2 C, H, W] where C more channels say the variance (Variance::learned).
   virtual Shape out_shape() const { return shape(); }
+  virtual int max_batch() const = 0;
+};
+
+/// A network and its derivative by x: what likelihoods by the probability flow and guidance by a
+/// classifier ask for.
+class VectorJacobian {
+ public:
+  virtual ~VectorJacobian() = default;
+
+  /// Denoiser::predict's out, for direct use before backward().
+  virtual std::span<const float> forward(std::span<const float> x, std::span<const double> time,
+                                         std::span<const int> label) = 0;
+
+  /// d_x = v^T d out / d x at the last forward's x. v: n of out_shape(); d_x: n of shape().
+  virtual void backward(std::span<const float> v, std::span<float> d_x) = 0;
+
+  virtual Shape shape() const = 0;
+  virtual Shape out_shape() const = 0;
   virtual int max_batch() const = 0;
 };
 
@@ -36,6 +62,7 @@ std::vector<int> slice_sizes(int batch);
 struct Batch {
   std::span<const float> x;               // [n, C, H, W]
   std::span<const double> time;           // [n]
+  std::span<const int> label;             // [n] as Denoiser::predict's, or empty
   std::span<const std::uint64_t> sample;  // [n] index of the sample: keys dropout
   std::span<const int> slices;            // sizes of the slices, sum n
   std::uint64_t seed = 0;

@@ -61,9 +61,11 @@ class Registers {
 // One run: the state and its work space.
 class Run {
  public:
-  Run(const Plan& plan, Denoiser& denoiser, std::span<float> x, const NoiseSource& noise)
+  Run(const Plan& plan, Denoiser& denoiser, std::span<float> x, const NoiseSource& noise,
+      std::span<const int> label)
       : denoiser_(denoiser),
         noise_(noise),
+        label_(label),
         image_(denoiser.shape().size()),
         learned_(denoiser.out_shape().size() == 2 * image_),
         registers_(plan, x),
@@ -98,7 +100,7 @@ class Run {
       }
       in = result_;
     }
-    denoiser_.predict(in, std::vector<double>(images(), *row.time), out_);
+    denoiser_.predict(in, std::vector<double>(images(), *row.time), label_, out_);
     registers_.age();
     for (std::size_t n = 0; n < images(); ++n) read_output(row, n);
   }
@@ -189,6 +191,7 @@ class Run {
 
   Denoiser& denoiser_;
   const NoiseSource& noise_;
+  std::span<const int> label_;
   std::size_t image_;  // elements of an image
   bool learned_;       // whether the output has variance channels
   Registers registers_;
@@ -215,8 +218,8 @@ void start_noise(std::uint64_t seed, std::uint64_t first_image, Shape shape, std
 }
 
 bool run_plan(const Plan& plan, Denoiser& denoiser, std::span<float> x, const NoiseSource& noise,
-              const RowObserver& observer) {
-  Run run(plan, denoiser, x, noise);
+              const RowObserver& observer, std::span<const int> label) {
+  Run run(plan, denoiser, x, noise, label);
   for (std::size_t i = 0; i < plan.size(); ++i) {
     const int index = static_cast<int>(i);
     run.execute(plan[i], index);

@@ -26,6 +26,6 @@ void start_noise(std::uint64_t seed, std::uint64_t first_image, Shape shape, std
 /// plan's initial_scale), n <= denoiser.max_batch(). Returns false when the observer stopped it. No
 /// value of an image depends on the others.
 bool run_plan(const Plan& plan, Denoiser& denoiser, std::span<float> x, const NoiseSource& noise,
-              const RowObserver& observer = {});
+              const RowObserver& observer = {}, std::span<const int> label = {});
 
 }  // namespace ddpm

@@ -14,7 +14,7 @@ namespace {
 class LinearDenoiser : public Denoiser {
  public:
   void predict(std::span<const float> x, std::span<const double> time,
-               std::span<float> out) override {
+               std::span<const int>, std::span<float> out) override {
     calls.emplace_back(time.begin(), time.end());
     for (std::size_t i = 0; i < x.size(); ++i) {
       out[i] = 3 * x[i] + static_cast<float>(time[i / shape().size()]);
@@ -148,7 +148,7 @@ TEST(RunPlan, DynamicThresholdIsTheQuantileOfEachImage) {
 class LearnedDenoiser : public Denoiser {
  public:
   void predict(std::span<const float> x, std::span<const double> time,
-               std::span<float> out) override {
+               std::span<const int>, std::span<float> out) override {
     ASSERT_EQ(out.size(), 2 * x.size());
     for (std::size_t n = 0; n < time.size(); ++n) {
       std::fill_n(out.begin() + static_cast<long>(8 * n), 4, 7.0f);

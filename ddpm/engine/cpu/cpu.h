@@ -26,6 +26,11 @@ Profile parse_profile(std::string_view where, std::string_view name);
 std::unique_ptr<Denoiser> make_denoiser(const Graph& graph, const Params& params, int max_batch,
                                         ThreadPool& pool, Profile profile = Profile::f32);
 
+/// Likewise, with its derivative by input slot 0.
+std::unique_ptr<VectorJacobian> make_vector_jacobian(const Graph& graph, const Params& params,
+                                                     int max_batch, ThreadPool& pool,
+                                                     Profile profile = Profile::f32);
+
 /// What the backward pass finds of the forward pass: all activations, or only what lies between
 /// residual blocks, whose inner activations it computes again: less memory, more time, the same
 /// bits.
