@@ -151,6 +151,7 @@ class WinogradRow : public RowOp {
                                 .residual = r.data ? r.data + first : nullptr,
                                 .residual_image = r.image_size(),
                                 .residual_pixel = static_cast<std::size_t>(r.stride()),
+                                .relu = epilogue_.relu,
                                 .y = y_.data + first,
                                 .y_image = y_.image_size(),
                                 .y_pixel = static_cast<std::size_t>(y_.stride())});
