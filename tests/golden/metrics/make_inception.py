@@ -6,7 +6,6 @@ Lines: `weights NAME first_bits sum_of_bits` (float32 bit patterns), `conv IMAGE
 ReLU), `stage IMAGE NAME c h w mean rms max POINTS`, `tap IMAGE NAME mean l2 dot FIRST8 PROBES`, with probes at channels
 j (C - 1) // 12 and dot the product with value(55, channel). IMAGE is SET:number.
 """
-import os
 import tempfile
 
 import numpy as np
@@ -102,18 +101,23 @@ def put_tap(image, name, f):
     print(f"tap {image} {name} {text([f.mean(), np.sqrt((f**2).sum()), dot, *f[:8], *probes])}")
 
 
-def network():
+def tensor_shapes():
+    """Of the module's own tensors, in their order. Its constructor wants a file of weights: an empty one is not looked at."""
     shapes, load = {}, torch.nn.Module.load_state_dict
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "weights.pth")
-        torch.save({}, path)  # the constructor reads a file: this one, to learn the shapes
-        torch.nn.Module.load_state_dict = lambda net, _: shapes.update(
-            {name: tuple(t.shape) for name, t in net.state_dict().items()})
-        FeatureExtractorInceptionV3("net", ["2048"], path)
-        torch.nn.Module.load_state_dict = load
-        state = {name: torch.from_numpy(tensor(name, s)) if s else torch.tensor(0) for name, s in shapes.items()}
-        torch.save(state, path)
-        net = FeatureExtractorInceptionV3("net", ["2048"], path)
+    torch.nn.Module.load_state_dict = lambda net, _: shapes.update(
+        {name: tuple(t.shape) for name, t in net.state_dict().items()})
+    with tempfile.NamedTemporaryFile() as empty:
+        torch.save({}, empty.name)
+        FeatureExtractorInceptionV3("net", ["2048"], empty.name)
+    torch.nn.Module.load_state_dict = load
+    return shapes
+
+
+def network():
+    state = {name: torch.from_numpy(tensor(name, s)) if s else torch.tensor(0) for name, s in tensor_shapes().items()}
+    with tempfile.NamedTemporaryFile() as file:
+        torch.save(state, file.name)
+        net = FeatureExtractorInceptionV3("net", ["2048"], file.name)
     total = 0
     for name, t in sorted(state.items()):
         if t.dim() == 0:
