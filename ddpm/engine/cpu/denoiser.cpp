@@ -19,8 +19,8 @@ class CpuDenoiser : public Denoiser {
     program_.pack(params);
   }
 
-  void predict(std::span<const float> x, std::span<const double> time,
-               std::span<const int>, std::span<float> out) override {
+  void predict(std::span<const float> x, std::span<const double> time, std::span<const int>,
+               std::span<float> out) override {
     const int images = static_cast<int>(time.size());
     DDPM_CHECK(x.size() == images * input_.shape.size());
     DDPM_CHECK(out.size() == images * out_shape().size());

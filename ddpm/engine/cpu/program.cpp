@@ -42,6 +42,13 @@ std::unique_ptr<RowOp> make_row(const RowContext& c) {
   return nullptr;
 }
 
+bool trains(const Tape& tape) {
+  return std::ranges::any_of(tape.order, [&](Value row) {
+    const Op op = tape.graph.node(row).op;
+    return op == Op::conv_dw || op == Op::normalize_dw;
+  });
+}
+
 }  // namespace
 
 void Program::Free::operator()(float* p) const { std::free(p); }
@@ -59,8 +66,15 @@ Program::Program(Tape tape, int max_images, ThreadPool& pool, Profile profile)
     if (rows_[v]) continue;  // runs twice
     std::vector<View> in;
     for (const Value input : graph().node(v).inputs) in.push_back(view(input));
-    rows_[v] =
-        make_row({graph(), graph().node(v), view(v), in, workspace_, pool.threads(), profile});
+    rows_[v] = make_row({.graph = graph(),
+                         .node = graph().node(v),
+                         .out = view(v),
+                         .in = in,
+                         .workspace = workspace_,
+                         .threads = pool.threads(),
+                         .max_images = max_images,
+                         .training = trains(tape_),
+                         .profile = profile});
   }
   workspace_.allocate();
 }

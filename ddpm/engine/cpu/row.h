@@ -64,6 +64,8 @@ struct RowContext {
   std::vector<View> in;
   Workspace& workspace;
   int threads;
+  int max_images;
+  bool training = false;  // the parameters change between runs
   Profile profile = Profile::f32;
 };
 
