@@ -10,7 +10,7 @@ namespace ddpm::cpu {
 /// Dropout is the identity outside training: its readers read its input.
 void drop_dropout(Tape& tape);
 
-/// Rows that depend on the time alone, moved to the front of the tape, after the inputs.
+/// Rows that depend on time and label alone, moved to the front of the tape, after the inputs.
 struct TimeRows {
   int steps = 0;              // the inputs' and theirs
   std::vector<Value> values;  // what later rows read of them; empty in a net without time
