@@ -161,7 +161,7 @@ TEST(ModelConfig, ValuesThatAreNotSupportedAreRefusedByName) {
 // These are check_unet's to name; here they must only come out as bad input, whatever the numbers.
 TEST(ModelConfig, ImpossibleNetworksAreBadInput) {
   const Case table[] = {{"in_channels", "4", ""},
-                        {"out_channels", "6", ""},
+                        {"out_channels", "5", ""},
                         {"sample_size", "30", ""},
                         {"sample_size", "-32", ""},
                         {"norm_num_groups", "24", ""},

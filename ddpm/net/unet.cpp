@@ -156,10 +156,11 @@ void check_unet(const UNetConfig& c) {
                    levels);
   problems.require(c.attention.size() == levels, "attention: got {} levels, expected {}",
                    c.attention.size(), levels);
-  for (const int n : {c.in_channels, c.out_channels}) {
-    problems.require(n >= 1 && n <= 4, "image channels: got {}, expected 1..4", n);
-  }
-  problems.require(c.in_channels == c.out_channels, "out_channels: got {}, expected in_channels {}",
+  problems.require(c.in_channels >= 1 && c.in_channels <= 4,
+                   "image channels: got {}, expected 1..4", c.in_channels);
+  problems.require(c.out_channels == c.in_channels || c.out_channels == 2 * c.in_channels,
+                   "out_channels: got {}, expected in_channels {}, or twice that for a learned "
+                   "variance",
                    c.out_channels, c.in_channels);
   problems.require(c.layers_per_block >= 1 && c.layers_per_block <= 16,
                    "layers_per_block: got {}, expected 1..16", c.layers_per_block);
