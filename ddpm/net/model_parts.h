@@ -67,6 +67,9 @@ Json scheduler_config_json(const Schedule& schedule, const ModelView& view);
 /// only what the file has.
 Params take_params(std::vector<ParamSpec> specs, TensorFile file, const std::string& name);
 
+/// The tensors of `params` as a safetensors file.
+std::string encode_weights(const Params& params, WeightType type);
+
 /// Reads the weights of a component folder: one file, or the shards of an index. Throws Error
 /// (bad_input).
 TensorFile read_weights(const std::filesystem::path& folder, Warnings& warnings);
