@@ -101,14 +101,15 @@ Params learn(const Schedule& schedule, ThreadPool& pool, int steps) {
   return learner->ema();
 }
 
-// Arrows of the score times sqrt(1 - alpha_bar) at a grid of points.
+// Arrows of the score times sqrt(1 - alpha_bar) at a grid of points, the longest ones cut.
 Series arrows(const std::string& label, const std::vector<Pair>& from, const std::vector<Pair>& by,
               int colour, double width) {
   Series series{.label = label, .colour = colour, .width = width};
-  constexpr double kScale = 0.09;
   for (std::size_t i = 0; i < from.size(); ++i) {
-    const Pair to = {from[i][0] + kScale * by[i][0], from[i][1] + kScale * by[i][1]};
-    const Pair back = {-0.3 * kScale * by[i][0], -0.3 * kScale * by[i][1]};
+    const double length = std::hypot(by[i][0], by[i][1]);
+    const double scale = std::min(0.09, 0.16 / length);
+    const Pair to = {from[i][0] + scale * by[i][0], from[i][1] + scale * by[i][1]};
+    const Pair back = {-0.3 * scale * by[i][0], -0.3 * scale * by[i][1]};
     const auto add = [&](double x, double y) {
       series.x.push_back(x);
       series.y.push_back(y);
@@ -138,7 +139,7 @@ std::vector<Pair> ask(Denoiser& denoiser, int t, const std::vector<Pair>& at) {
 
 Image picture(const Schedule& schedule, Denoiser& denoiser, int t, double error) {
   const double noise = std::sqrt(schedule.one_minus_alpha_bar(t));
-  Series points{.label = "", .mark = Mark::dots, .colour = 6, .width = -0.6};
+  Series points{.label = "", .mark = Mark::dots, .colour = 6, .width = 0};
   for (std::uint64_t i = 0; i < 300; ++i) {
     std::array<float, 2> x0, eps;
     draw_point(900'000 + i, x0);
@@ -158,7 +159,7 @@ Image picture(const Schedule& schedule, Denoiser& denoiser, int t, double error)
   const std::vector<Pair> learned = ask(denoiser, t, at);
   return draw_plot(
       {.title = fmt::format("t = {}, noise {:.2f}", t, noise),
-       .subtitle = fmt::format("network off by {:.1f}% of the exact score", 100 * error),
+       .subtitle = fmt::format("network off by {:.2f}% of the exact score", 100 * error),
        .x = {.label = "first channel", .low = -1.6, .high = 1.6},
        .y = {.label = "second channel", .low = -1.6, .high = 1.6},
        .series = {points, arrows("exact", at, exact, 1, 3.6),

@@ -33,8 +33,8 @@ Image terms_picture(const NllSubject& subject, const BoundReport& report) {
 
 Image sweep_picture(const NllSubject& subject, const std::vector<BoundReport>& sweep) {
   Series total{.label = "bound", .mark = Mark::line_and_dots, .width = 2.5};
-  Series rate{.label = "rate, L_T..L_1", .mark = Mark::line_and_dots};
-  Series distortion{.label = "distortion, L_0", .mark = Mark::line_and_dots};
+  Series rate{.label = "rate, L_{1}..L_{T}", .mark = Mark::line_and_dots};
+  Series distortion{.label = "distortion, L_{0}", .mark = Mark::line_and_dots};
   for (const BoundReport& r : sweep) {
     for (Series* s : {&total, &rate, &distortion}) s->x.push_back(r.steps);
     total.y.push_back(r.mean.total());

@@ -172,7 +172,7 @@ struct Line {
 };
 
 Line set_line(std::string_view text) {
-  constexpr double kSmall = 0.72;
+  constexpr double kSmall = 0.72, kDrawnGap = 3, kLetterGap = 3.4;  // behind a letter
   Line line;
   double x = 0, y = 0, scale = 1, gap = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -187,8 +187,8 @@ Line set_line(std::string_view text) {
     } else {
       const Glyph& glyph = glyph_of(text[i]);
       line.glyphs.push_back({&glyph, x, y, scale});
-      gap = text[i] == ' ' ? 0 : 3 * scale;
-      x += glyph.advance * scale;
+      gap = text[i] == ' ' ? 0 : kLetterGap * scale;
+      x += (glyph.advance + kLetterGap - kDrawnGap) * scale;
     }
   }
   line.width = std::max(x - gap, 0.0);

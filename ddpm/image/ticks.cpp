@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kLn10 = 2.30258509299404568402;
 
-double log10(double x) { return exact::log(x) / kLn10; }
+double decimal_log(double x) { return exact::log(x) / kLn10; }
 
 double power_of_ten(int exponent) {  // exact up to 22, as decimal text is read
   double power = 1;
@@ -23,9 +23,9 @@ double power_of_ten(int exponent) {  // exact up to 22, as decimal text is read
 
 double round_step(double width, int count) {
   const double rough = width / count;
-  const double unit = power_of_ten(static_cast<int>(std::floor(log10(rough))));
+  const double unit = power_of_ten(static_cast<int>(std::floor(decimal_log(rough))));
   for (const double m : {1.0, 2.0, 5.0}) {
-    if (m * unit >= rough * (1 - 1e-9)) return m * unit;
+    if (m * unit >= rough * 0.8) return m * unit;
   }
   return 10 * unit;
 }
@@ -43,13 +43,13 @@ std::vector<Tick> linear_ticks(const Range& range, int count) {
 std::string log_label(double value) {
   return value >= 0.001 && value < 1e5
              ? fmt::format("{:.6g}", value)
-             : fmt::format("10^{{{}}}", static_cast<int>(std::rint(log10(value))));
+             : fmt::format("10^{{{}}}", static_cast<int>(std::rint(decimal_log(value))));
 }
 
 std::vector<Tick> log_ticks(const Range& range) {
-  const int first = static_cast<int>(std::floor(log10(range.low) + 1e-9));
-  const int last = static_cast<int>(std::ceil(log10(range.high) - 1e-9));
-  const bool narrow = log10(range.high / range.low) < 2;
+  const int first = static_cast<int>(std::floor(decimal_log(range.low) + 1e-9));
+  const int last = static_cast<int>(std::ceil(decimal_log(range.high) - 1e-9));
+  const bool narrow = decimal_log(range.high / range.low) < 2;
   std::vector<Tick> ticks;
   for (int e = first; e <= last; ++e) {
     for (int m = 1; m <= 9; ++m) {
@@ -71,7 +71,7 @@ double Range::place(double value) const {
 
 std::string tick_label(double value, double step) {
   if (std::abs(value) < step * 1e-6) value = 0;  // and no "-0"
-  const int decimals = std::clamp(static_cast<int>(-std::floor(log10(step) + 1e-9)), 0, 12);
+  const int decimals = std::clamp(static_cast<int>(-std::floor(decimal_log(step) + 1e-9)), 0, 12);
   if (std::abs(value) >= 1e6 || step < 1e-5) return fmt::format("{:.3g}", value);
   return fmt::format("{:.{}f}", value, decimals);
 }
