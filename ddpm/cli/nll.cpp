@@ -151,7 +151,7 @@ void run_nll(NllArgs args) {
   const Shape shape = image_shape(model);
   auto data = open_dataset(args.data, {.width = shape.w, .height = shape.h, .channels = shape.c});
   args.count = std::min<std::int64_t>(args.count, std::ssize(*data));
-  const TestImages images{*data, static_cast<std::size_t>(args.count)};
+  const TestImages images{*data, static_cast<std::size_t>(args.count), tells_labels(model, *data)};
   const NllSubject subject{.model = args.model,
                            .data = to_utf8(data->description()),
                            .data_size = data->size(),

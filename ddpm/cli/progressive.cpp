@@ -96,10 +96,11 @@ Image shared_picture(const ProgressiveArgs& args, const Figures& f) {
   Panels panels{.title = "What x_{t} has settled: samples that share it",
                 .subtitle = fmt::format(
                     "{}; each row starts from one x_{{t}} and draws the rest anew", args.model),
+                .column_axis = "samples of p(x_{0} | x_{t})",
                 .images = f.shared,
                 .gaps_after = {0}};
   panels.columns.emplace_back("x_{t}");
-  for (int i = 0; i < args.rows; ++i) panels.columns.push_back(fmt::format("sample {}", i + 1));
+  for (int i = 0; i < args.rows; ++i) panels.columns.push_back(fmt::format("{}", i + 1));
   for (const int t : f.shared_times) panels.rows.push_back(fmt::format("t = {}", t));
   return draw_panels(panels);
 }
@@ -153,7 +154,7 @@ std::vector<RatePoint> measure_rate(const ProgressiveArgs& args, const Model& mo
                      return times;
                    }()
                                   : std::vector<int>{})};
-  const TestImages images{data, static_cast<std::size_t>(args.count)};
+  const TestImages images{data, static_cast<std::size_t>(args.count), tells_labels(model, data)};
   const MeasureOptions options{.seed = args.seed};
   SignalWatch watch;
   Progress progress("rate", evaluations(process, images.count, options));

@@ -49,7 +49,7 @@ struct Panels {
   std::vector<std::string> columns = {}, rows = {};  // one a column, one a row; or none
   std::vector<std::vector<Image>> images;            // [rows][columns]; width 0: an empty place
   std::vector<int> gaps_after = {};                  // columns with a wider gap behind them
-  int min_side = 56;  // smaller images are shown with pixels of 2 x 2, 3 x 3, ...
+  int min_side = 80;  // smaller images are shown with pixels of 2 x 2, 3 x 3, ...
 };
 
 /// RGB. All images have one shape. Throws BugError when there is none.

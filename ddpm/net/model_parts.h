@@ -27,6 +27,10 @@ struct Extras {
   std::vector<double> mean_eps_squared, eps_error;  // ModelView's, T numbers each or none
   std::string schedule;  // spec of a schedule that diffusers knows only as trained_betas
   std::optional<int> height, width;  // for a config whose sample_size is null
+  std::optional<int> null_class;     // the row of the class table for images without a label
+  int attention_heads = 0;           // heads of every attention, whatever their width; 0 = not said
+  bool skip_rescale = false;         // UNetConfig's
+  bool divide_by_time = true;        // UNetConfig's, where the time embedding is fourier
 };
 Extras read_extras(const Json& json, const std::string& file, Warnings& warnings);
 Json extras_json(const Model& model);

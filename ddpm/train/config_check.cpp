@@ -33,6 +33,7 @@ class PairCheck {
     time_embedding();
     attention();
     head_dim();
+    learned_times();
     micro_batch();
     schedule_and_plan();
     if (!mistakes_.any()) whole_net();
@@ -117,15 +118,30 @@ class PairCheck {
   }
 
   void head_dim() {
-    if (!fine({"net.block_out_channels", "net.attention_head_dim"})) return;
-    if (net_.attention_head_dim == 0) return;
+    for (const auto& [key, value] : {std::pair{"net.attention_head_dim", net_.attention_head_dim},
+                                     {"net.attention_heads", net_.attention_heads}}) {
+      if (fine({"net.block_out_channels", key}) && value != 0) divides_channels(key, value);
+    }
+  }
+
+  void divides_channels(const char* key, int value) {
     for (int i = 0; i < levels(net_); ++i) {
-      const bool attends = net_.attention[i] || i + 1 == levels(net_);  // the middle always does
+      const bool middle = net_.add_attention && i + 1 == levels(net_);
       const int c = net_.block_out_channels[i];
-      if (!attends || c % net_.attention_head_dim == 0) continue;
-      mistakes_.add("net.attention_head_dim",
-                    fmt::format("got {}, expected a divisor of the {} channels of level {}",
-                                net_.attention_head_dim, c, i + 1));
+      if ((!net_.attention[i] && !middle) || c % value == 0) continue;
+      mistakes_.add(key, fmt::format("got {}, expected a divisor of the {} channels of level {}",
+                                     value, c, i + 1));
+    }
+  }
+
+  // The table has a row for each time of the schedule.
+  void learned_times() {
+    net_.num_train_timesteps = 0;
+    if (net_.time_embedding_type != TimeEmbedding::learned || !fine({"diffusion.schedule"})) return;
+    try {
+      net_.num_train_timesteps = Schedule::parse(keys_.run.diffusion.schedule).T();
+    } catch (const Error&) {
+      // schedule_and_plan() says what is wrong with it.
     }
   }
 

@@ -295,6 +295,19 @@ class Reader {
     read_name(source, value, std::array{Variance::fixed_small, Variance::fixed_large});
   }
 
+  void read(const Source& source, TimeEmbedding& value) {
+    using enum TimeEmbedding;
+    read_name(source, value, std::array{positional, fourier, learned});
+  }
+
+  void read(const Source& source, TimeShift& value) {
+    read_name(source, value, std::array{TimeShift::add, TimeShift::scale_shift});
+  }
+
+  void read(const Source& source, Resample& value) {
+    read_name(source, value, std::array{Resample::conv, Resample::resnet});
+  }
+
   void read(const Source& source, cpu::Recompute& value) {
     read_name(source, value, std::array{cpu::Recompute::none, cpu::Recompute::blocks});
   }
@@ -320,6 +333,11 @@ toml::table parse_toml(const std::string& text, const std::string& file) {
 void fill_defaults(Keys& keys, const Reader& reader) {
   UNetConfig& net = keys.run.net;
   if (!reader.seen("net.out_channels")) net.out_channels = net.in_channels;
+  // UNet2DModel leaves the middle's attention without a norm there unless it is given groups.
+  if (net.resnet_time_scale_shift == TimeShift::scale_shift &&
+      !reader.seen("net.attn_norm_num_groups")) {
+    net.attn_norm_num_groups = net.norm_num_groups;
+  }
   if (reader.seen("net.attention_resolutions")) return;
   for (std::size_t i = 0; i < net.block_out_channels.size(); ++i) {
     if (net.height >> i == 16) keys.attention_resolutions = {16};

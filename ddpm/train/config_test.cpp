@@ -208,6 +208,23 @@ INSTANTIATE_TEST_SUITE_P(
          kData + "[net]\nattention_head_dim = 96\n",
          {"net.attention_head_dim: got 96, expected a divisor of the 256 channels of level 2",
           "net.attention_head_dim: got 96, expected a divisor of the 256 channels of level 4"}},
+        {"heads",
+         kData + "[net]\nattention_heads = 3\n",
+         {"net.attention_heads: got 3, expected a divisor of the 256 channels of level 2",
+          "net.attention_heads: got 3, expected a divisor of the 256 channels of level 4"}},
+        {"heads_twice",
+         kData + "[net]\nattention_heads = 4\nattention_head_dim = 64\n",
+         {"attention_heads and attention_head_dim: got 4 and 64, expected one of them"}},
+        {"time_embedding",
+         kData + "[net]\ntime_embedding_type = \"furier\"\n",
+         {"net.time_embedding_type: got \"furier\", expected one of positional, fourier, learned; "
+          "try \"fourier\""}},
+        {"divide_by_time",
+         kData + "[net]\ndivide_by_time = true\n",
+         {"divide_by_time: got true with time embedding positional, expected fourier"}},
+        {"null_class",
+         kData + "[net]\nnull_class = true\n",
+         {"null_class: got one without classes"}},
         {"out_channels",
          kData + "[net]\nout_channels = 1\n",
          {"net.out_channels: got 1, expected in_channels = 3"}},
@@ -280,6 +297,26 @@ double real_in(double low, double high) {
                                      : low + (high - low) * *rc::gen::inRange(1, 1000) / 1001;
 }
 
+void any_net(UNetConfig& net) {
+  using enum TimeEmbedding;
+  const bool by_count = *rc::gen::arbitrary<bool>();
+  if (by_count) std::swap(net.attention_heads, net.attention_head_dim);
+  net.resnet_time_scale_shift = *rc::gen::element(TimeShift::add, TimeShift::scale_shift);
+  net.attn_norm_num_groups = *rc::gen::element(0, net.norm_num_groups);
+  net.add_attention = *rc::gen::arbitrary<bool>();
+  net.mid_block_scale_factor = real_in(0, 1e6);
+  net.skip_rescale = *rc::gen::arbitrary<bool>();
+  net.downsample_type = *rc::gen::element(Resample::conv, Resample::resnet);
+  net.upsample_type = *rc::gen::element(Resample::conv, Resample::resnet);
+  net.center_input_sample = *rc::gen::arbitrary<bool>();
+  net.time_embedding_type = *rc::gen::element(positional, fourier, learned);
+  net.divide_by_time = net.time_embedding_type == fourier && *rc::gen::arbitrary<bool>();
+  if (net.time_embedding_type == learned) net.num_train_timesteps = 1000;  // the schedule's
+  net.time_embedding_dim = *rc::gen::inRange(0, 65536);
+  net.num_classes = *rc::gen::inRange(0, 1000);
+  net.null_class = net.num_classes > 0 && *rc::gen::arbitrary<bool>();
+}
+
 RunConfig any_config() {
   RunConfig c;
   c.data.path = "p" + *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
@@ -301,6 +338,7 @@ RunConfig any_config() {
   c.net.attention_head_dim = *rc::gen::element(0, 1, 2, 4);
   c.net.flip_sin_to_cos = *rc::gen::arbitrary<bool>();
   c.net.freq_shift = real_in(0, 1);
+  any_net(c.net);
   c.diffusion.prediction = *rc::gen::element(Prediction::eps, Prediction::v, Prediction::score);
   c.diffusion.variance = *rc::gen::element(Variance::fixed_small, Variance::fixed_large);
   c.train.steps = *rc::gen::inRange<std::int64_t>(1, 4294967296);
@@ -311,6 +349,22 @@ RunConfig any_config() {
   c.train.clip = real_in(0, 1e9);
   c.train.seed = *rc::gen::arbitrary<std::uint64_t>() >> 1;
   return c;
+}
+
+TEST(Config, ATableOfTimesHasTheSchedulesNumber) {
+  const std::string text = kData +
+                           "[net]\ntime_embedding_type = \"learned\"\n"
+                           "[diffusion]\nschedule = \"linear:300\"\n";
+  EXPECT_EQ(parse_config(text, "c.toml").net.num_train_timesteps, 300);
+}
+
+TEST(Config, TheMiddlesAttentionHasANormUnlessItIsGivenNone) {
+  const auto groups = [](const std::string& keys) {
+    return parse_config(kData + "[net]\n" + keys, "c.toml").net.attn_norm_num_groups;
+  };
+  EXPECT_EQ(groups("resnet_time_scale_shift = \"scale_shift\"\n"), 32);
+  EXPECT_EQ(groups("resnet_time_scale_shift = \"scale_shift\"\nattn_norm_num_groups = 0\n"), 0);
+  EXPECT_EQ(groups(""), 0);
 }
 
 RC_GTEST_PROP(Config, TextReadsBackToTheSameConfig, ()) {
