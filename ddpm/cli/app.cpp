@@ -50,6 +50,9 @@ void build(CLI::App& app) {
   add_convert(app);
   add_bench(app);
   add_metrics(app);
+  add_nll(app);
+  add_progressive(app);
+  add_interpolate(app);
 }
 
 std::string advice(const std::string& near, const std::string& otherwise) {

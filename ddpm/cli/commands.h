@@ -16,5 +16,8 @@ void add_data(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_metrics(CLI::App& app);
+void add_nll(CLI::App& app);
+void add_progressive(CLI::App& app);
+void add_interpolate(CLI::App& app);
 
 }  // namespace ddpm::cli
