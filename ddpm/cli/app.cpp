@@ -50,6 +50,11 @@ void build(CLI::App& app) {
   add_convert(app);
   add_bench(app);
   add_metrics(app);
+  add_compress(app);
+  add_decompress(app);
+  add_truncate(app);
+  add_verify(app);
+  add_rd(app);
 }
 
 std::string advice(const std::string& near, const std::string& otherwise) {

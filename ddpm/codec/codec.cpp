@@ -278,6 +278,18 @@ std::string compress(Predictor& predictor, const std::vector<Image>& images,
   return value_or_throw(truncate_container(bytes, *options.max_bytes));
 }
 
+std::vector<WalkTrace> trace_walk(Predictor& predictor, const std::vector<Image>& images,
+                                  Transmitter transmitter, std::uint64_t seed,
+                                  const std::function<void()>& progress) {
+  const std::vector<Item> items = items_of(images, predictor.model().shape);
+  std::vector<WalkTrace> points;
+  SendOptions options;
+  options.progress = progress;
+  options.trace = [&](const WalkTrace& point) { points.push_back(point); };
+  send_group(predictor, {CodecMode::lossy, transmitter, seed, 0}, items, options);
+  return points;
+}
+
 Result<Decompressed> decompress(Predictor& predictor, std::string_view bytes,
                                 const DecompressOptions& options) {
   auto file = read_container(bytes);

@@ -64,6 +64,12 @@ struct Decompressed {
 Result<Decompressed> decompress(Predictor& predictor, std::string_view bytes,
                                 const DecompressOptions& options = {});
 
+/// What a walk of images of the model's size sends and how far it comes, time by time; the ideal
+/// transmitter's bits are KL divergences. All images are walked together.
+std::vector<WalkTrace> trace_walk(Predictor& predictor, const std::vector<Image>& images,
+                                  Transmitter transmitter, std::uint64_t seed,
+                                  const std::function<void()>& progress = {});
+
 /// Network calls that compress() makes for so many items, one item each; at most (lossy stops).
 std::int64_t calls_of(const CodecModel& model, CodecMode mode, std::uint64_t items);
 
