@@ -24,7 +24,8 @@ void expect(bool fact) {
 }
 
 // A good header of the mode, then the bytes.
-std::string with_header(const Session& session, CodecMode mode, unsigned images, std::string_view payload) {
+std::string with_header(const Session& session, CodecMode mode, unsigned images,
+                        std::string_view payload) {
   Container c;
   c.mode = mode;
   c.model = session.model.fingerprint;

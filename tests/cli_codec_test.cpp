@@ -145,7 +145,8 @@ TEST_F(CodecCli, CalibrationIsWrittenOnceAndMakesShorterFiles) {
 TEST_F(CodecCli, RateAndDistortionStandInATable) {
   const Outcome outcome = good({"rd", kModel, "images", "-n", "3"});
   EXPECT_THAT(outcome.out, HasSubstr("codec,setting,bytes_per_image,bits_per_dim,psnr_db"));
-  for (const char* row : {"ideal KL,", "ddpm payload,", "ddpm,\"chain\"", "png,\"sheet\"", "gzip,"}) {
+  for (const char* row :
+       {"ideal KL,", "ddpm payload,", "ddpm,\"chain\"", "png,\"sheet\"", "gzip,"}) {
     EXPECT_THAT(outcome.out, HasSubstr(row));
   }
 }

@@ -61,13 +61,15 @@ Fingerprint fingerprint_of_folder(const fs::path& folder) {
 }
 
 fs::path find_codec_model(const Fingerprint& wanted, const std::string& given) {
-  const std::string name = fmt::format("{:0{}x}", wanted.value >> (64 - wanted.bits), wanted.bits / 4);
+  const std::string name =
+      fmt::format("{:0{}x}", wanted.value >> (64 - wanted.bits), wanted.bits / 4);
   if (!given.empty()) {
     const fs::path folder = open_model(given).folder;
     if (wanted.matches(fingerprint_of_folder(folder).value)) return folder;
-    throw Error(ExitCode::bad_input,
-                "[cli] model: got {} with fingerprint {:016x}, the file needs {}; try without --model",
-                given, fingerprint_of_folder(folder).value, name);
+    throw Error(
+        ExitCode::bad_input,
+        "[cli] model: got {} with fingerprint {:016x}, the file needs {}; try without --model",
+        given, fingerprint_of_folder(folder).value, name);
   }
   std::string looked;
   for (const fs::path& folder : known_models()) {
@@ -76,10 +78,11 @@ fs::path find_codec_model(const Fingerprint& wanted, const std::string& given) {
     if (wanted.matches(fingerprint_of_folder(folder).value)) return folder;
     looked += (looked.empty() ? "" : ", ") + folder.string();
   }
-  throw Error(ExitCode::bad_input,
-              "[cli] model: none has the file's fingerprint {}; looked at {}; try --model FOLDER, or "
-              "DDPM_MODELS with the folder of your models",
-              name, looked.empty() ? "no model" : looked);
+  throw Error(
+      ExitCode::bad_input,
+      "[cli] model: none has the file's fingerprint {}; looked at {}; try --model FOLDER, or "
+      "DDPM_MODELS with the folder of your models",
+      name, looked.empty() ? "no model" : looked);
 }
 
 CodecSession::CodecSession(const Model& model, int threads, int max_batch)
@@ -90,19 +93,20 @@ CodecSession::CodecSession(const Model& model, int threads, int max_batch)
   model_.shape = image_shape(model);
   model_.fingerprint = fingerprint_of_folder(model.folder);
   if (model.codec.is(Json::Kind::null)) {
-    print_note("the model was never calibrated for the codec, so that files are longer than need be; "
-               "try ddpm compress --calibrate MODEL DATA");
+    print_note(
+        "the model was never calibrated for the codec, so that files are longer than need be; "
+        "try ddpm compress --calibrate MODEL DATA");
     model_.tables = nominal_tables(model.schedule);
   } else {
-    model_.tables =
-        read_tables(model.codec, model.schedule, (model.folder / "ddpm.json").string());
+    model_.tables = read_tables(model.codec, model.schedule, (model.folder / "ddpm.json").string());
   }
   predictor_ = std::make_unique<Predictor>(model_, *denoiser_);
 }
 
 double CodecSession::seconds_a_call(std::uint64_t items) {
   using Clock = std::chrono::steady_clock;
-  const auto batch = std::min<std::uint64_t>(items, static_cast<std::uint64_t>(denoiser_->max_batch()));
+  const auto batch =
+      std::min<std::uint64_t>(items, static_cast<std::uint64_t>(denoiser_->max_batch()));
   std::vector<float> x(batch * model_.shape.size()), out(batch * denoiser_->out_shape().size());
   const std::vector<double> time(batch, 0);
   denoiser_->predict(x, time, out);  // pages and caches

@@ -49,7 +49,8 @@ void check_limits(const CompressArgs& args) {
   const int limits = (args.bytes > 0) + (args.bpp > 0) + (args.psnr > 0) + (args.upto > 0);
   if (limits == 0) return;
   if (args.mode != "lossy") {
-    throw Error("[cli] compress: got a limit with --mode {}, expected it with lossy alone", args.mode);
+    throw Error("[cli] compress: got a limit with --mode {}, expected it with lossy alone",
+                args.mode);
   }
   if (limits > 1) {
     throw Error("[cli] compress: got {} limits, expected one of --bytes, --bpp, --psnr and --upto",
@@ -81,14 +82,13 @@ void print_result(const CompressArgs& args, const std::vector<Image>& images, st
              counted(std::ssize(images), "image"), bpp, bpp / channels);
     return;
   }
-  print_json("ddpm.compress/1",
-             {{"output", json_string(args.out)},
-              {"mode", json_string(args.mode)},
-              {"bytes", json_integer(static_cast<std::int64_t>(bytes))},
-              {"images", json_integer(std::ssize(images))},
-              {"pixels", json_integer(static_cast<std::int64_t>(pixels))},
-              {"bits_per_pixel", json_real(bpp)},
-              {"bits_per_dim", json_real(bpp / channels)}});
+  print_json("ddpm.compress/1", {{"output", json_string(args.out)},
+                                 {"mode", json_string(args.mode)},
+                                 {"bytes", json_integer(static_cast<std::int64_t>(bytes))},
+                                 {"images", json_integer(std::ssize(images))},
+                                 {"pixels", json_integer(static_cast<std::int64_t>(pixels))},
+                                 {"bits_per_pixel", json_real(bpp)},
+                                 {"bits_per_dim", json_real(bpp / channels)}});
 }
 
 void run_calibrate(const CompressArgs& args) {
@@ -121,8 +121,8 @@ void run_calibrate(const CompressArgs& args) {
   put_line("{}: measured on {}", (model.folder / "ddpm.json").string(),
            counted(std::ssize(items), "image"));
   const auto line = [&](const char* mode, const std::vector<int>& at) {
-    put_line("{:<12}{} calls of the network, times {} to {}, ideally {:.3f} bits/dim", mode, at.size(),
-             at.front(), at.back(), predicted_bits(model.schedule, measured, at));
+    put_line("{:<12}{} calls of the network, times {} to {}, ideally {:.3f} bits/dim", mode,
+             at.size(), at.front(), at.back(), predicted_bits(model.schedule, measured, at));
   };
   line("progressive", tables.progressive);
   line("lossless", tables.lossless);
@@ -143,8 +143,9 @@ void run_compress(const CompressArgs& args) {
   CodecSession session(model, args.threads, one_by_one ? 1 : kMaxBatch);
   const std::int64_t calls = calls_of(session.model(), options.mode, items);
   print_note(fmt::format("{} in {}: at most {} calls of the network, about {}",
-                         counted(std::ssize(images), "image"), counted(static_cast<std::int64_t>(items), "tile"),
-                         calls, clock_form(static_cast<double>(calls) * session.seconds_a_call(items))));
+                         counted(std::ssize(images), "image"),
+                         counted(static_cast<std::int64_t>(items), "tile"), calls,
+                         clock_form(static_cast<double>(calls) * session.seconds_a_call(items))));
   CallProgress progress("compress", session.predictor(), calls);
   options.progress = progress.callback();
   const std::string bytes = compress(session.predictor(), images, options);
@@ -181,9 +182,10 @@ void add_compress(CLI::App& app) {
       ->add_option("--transmitter", args->transmitter,
                    "hadamard; or, slow and for comparison, pfr or greedy")
       ->check(CLI::IsMember({"hadamard", "pfr", "greedy"}));
-  command->add_flag("--calibrate", args->calibrate,
-                    "no file: measure MODEL on IN (256 images, or -n) and write what the codec must "
-                    "know of it into its ddpm.json");
+  command->add_flag(
+      "--calibrate", args->calibrate,
+      "no file: measure MODEL on IN (256 images, or -n) and write what the codec must "
+      "know of it into its ddpm.json");
   add_seed(*command, args->seed);
   add_threads(*command, args->threads);
   command->add_flag("--json", args->json, "say what was written as JSON");

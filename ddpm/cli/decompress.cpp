@@ -44,11 +44,12 @@ auto frame_writer(const fs::path& folder, int& frames) {
   return [&folder, &frames](const WalkTrace&, const std::vector<Image>& images) {
     if (images.empty()) return;
     const bool grid = images.size() > 1 && std::ranges::all_of(images, [&](const Image& image) {
-      return image.width == images[0].width && image.height == images[0].height;
-    });
+                        return image.width == images[0].width && image.height == images[0].height;
+                      });
     int columns = 1;
     while (columns * columns < std::ssize(images)) ++columns;
-    write_png(folder / fmt::format("{:04}.png", frames++), grid ? image_grid(images, columns) : images[0]);
+    write_png(folder / fmt::format("{:04}.png", frames++),
+              grid ? image_grid(images, columns) : images[0]);
   };
 }
 
@@ -133,8 +134,8 @@ void check_same_sizes(const std::vector<Image>& got, const std::vector<Image>& w
         got[i].channels == wanted[i].channels) {
       continue;
     }
-    throw Error(ExitCode::bad_input, "[cli] verify: image {} is {} x {} in the file, {} x {} in IN", i,
-                got[i].width, got[i].height, wanted[i].width, wanted[i].height);
+    throw Error(ExitCode::bad_input, "[cli] verify: image {} is {} x {} in the file, {} x {} in IN",
+                i, got[i].width, got[i].height, wanted[i].width, wanted[i].height);
   }
 }
 
@@ -187,9 +188,10 @@ void add_decompress(CLI::App& app) {
                    "how lossy images end: mean has the best PSNR, flow (DDIM) and ancestral go on "
                    "sampling")
       ->check(CLI::IsMember({"mean", "flow", "ancestral"}));
-  auto* image = command->add_option("--image", args->image, "this one only, from 0")
-                    ->check(whole_number());
-  command->add_option("--frames", args->frames, "folder for a picture after each of the model's times");
+  auto* image =
+      command->add_option("--image", args->image, "this one only, from 0")->check(whole_number());
+  command->add_option("--frames", args->frames,
+                      "folder for a picture after each of the model's times");
   add_model(*command, *args);
   command->add_flag("--json", args->json, "say what was written as JSON");
   command->callback([args, image] {
@@ -200,7 +202,8 @@ void add_decompress(CLI::App& app) {
 
 void add_verify(CLI::App& app) {
   auto args = std::make_shared<DecompressArgs>();
-  auto* command = app.add_subcommand("verify", "Decode a DDPC file and compare it with its images.");
+  auto* command =
+      app.add_subcommand("verify", "Decode a DDPC file and compare it with its images.");
   command->add_option("file", args->file, "FILE.ddpc")->required();
   command->add_option("in", args->in, "what was compressed: PNG files, folders or data sets")
       ->required();

@@ -33,7 +33,9 @@ std::vector<WalkTrace> segments_of(const Container& c, std::string_view bytes) {
   }
   CodecSession session(open_model(folder.string()), 0, kMaxBatch);
   DecompressOptions options;
-  options.frame = [&](const WalkTrace& trace, const std::vector<Image>&) { segments.push_back(trace); };
+  options.frame = [&](const WalkTrace& trace, const std::vector<Image>&) {
+    segments.push_back(trace);
+  };
   value_or_throw(decompress(session.predictor(), bytes, options));
   return segments;
 }
@@ -46,27 +48,29 @@ void info_as_json(const std::string& path, const ReadContainer& file, std::strin
   std::vector<Json> groups, list;
   for (std::size_t g = 0; g < c.groups.size(); ++g) {
     const Payload payload = payload_of(file, bytes, g);
-    groups.push_back(json_object({{"items", json_integer(static_cast<std::int64_t>(c.groups[g].items))},
-                                  {"bytes", json_integer(std::ssize(payload.bytes))},
-                                  {"complete", json_bool(payload.complete)}}));
+    groups.push_back(
+        json_object({{"items", json_integer(static_cast<std::int64_t>(c.groups[g].items))},
+                     {"bytes", json_integer(std::ssize(payload.bytes))},
+                     {"complete", json_bool(payload.complete)}}));
   }
   for (const WalkTrace& s : segments) {
     list.push_back(json_object({{"t", json_integer(s.time)},
                                 {"bits", json_integer(static_cast<std::int64_t>(s.bits))},
                                 {"expected_psnr", json_real(psnr_of_error(s.expected_error))}}));
   }
-  print_json("ddpm.info/1", {{"kind", json_string("ddpc")},
-                             {"path", json_string(to_utf8(path))},
-                             {"mode", json_string(name_of(c.mode))},
-                             {"bytes", json_integer(std::ssize(bytes))},
-                             {"header_bytes", json_integer(static_cast<std::int64_t>(file.header_bytes))},
-                             {"model", json_string(fingerprint_text(c.model))},
-                             {"numerics", json_integer(c.numerics)},
-                             {"transmitter", json_string(name_of(c.transmitter))},
-                             {"seed", json_string(fmt::format("{}", c.seed))},
-                             {"images", json_integer(static_cast<std::int64_t>(c.images))},
-                             {"groups", json_list(std::move(groups))},
-                             {"segments", json_list(std::move(list))}});
+  print_json("ddpm.info/1",
+             {{"kind", json_string("ddpc")},
+              {"path", json_string(to_utf8(path))},
+              {"mode", json_string(name_of(c.mode))},
+              {"bytes", json_integer(std::ssize(bytes))},
+              {"header_bytes", json_integer(static_cast<std::int64_t>(file.header_bytes))},
+              {"model", json_string(fingerprint_text(c.model))},
+              {"numerics", json_integer(c.numerics)},
+              {"transmitter", json_string(name_of(c.transmitter))},
+              {"seed", json_string(fmt::format("{}", c.seed))},
+              {"images", json_integer(static_cast<std::int64_t>(c.images))},
+              {"groups", json_list(std::move(groups))},
+              {"segments", json_list(std::move(list))}});
 }
 
 void put_sizes(const Container& c) {

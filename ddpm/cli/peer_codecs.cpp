@@ -73,11 +73,20 @@ struct Tool {
   std::vector<std::string> qualities;
 };
 const std::vector<Tool>& tools() {
-  static const std::vector<Tool> all = {
-      {"webp", "cwebp", "dwebp", ".webp", {"-lossless", "-z", "9"}, {"-m", "6", "-q"},
-       {"0", "5", "10", "20", "40", "60", "80", "95"}},
-      {"jxl", "cjxl", "djxl", ".jxl", {"-d", "0", "-e", "9"}, {"-e", "9", "-d"},
-       {"15", "10", "6", "4", "2", "1", "0.5"}}};
+  static const std::vector<Tool> all = {{"webp",
+                                         "cwebp",
+                                         "dwebp",
+                                         ".webp",
+                                         {"-lossless", "-z", "9"},
+                                         {"-m", "6", "-q"},
+                                         {"0", "5", "10", "20", "40", "60", "80", "95"}},
+                                        {"jxl",
+                                         "cjxl",
+                                         "djxl",
+                                         ".jxl",
+                                         {"-d", "0", "-e", "9"},
+                                         {"-e", "9", "-d"},
+                                         {"15", "10", "6", "4", "2", "1", "0.5"}}};
   return all;
 }
 
@@ -93,7 +102,8 @@ std::vector<std::string> command_of(const Tool& tool, const std::vector<std::str
 
 // All images with one setting; bytes 0 when the program failed.
 PeerResult coded(const Tool& tool, const std::vector<std::string>& options, bool lossless,
-                 const std::string& setting, const std::vector<Image>& images, const Scratch& scratch) {
+                 const std::string& setting, const std::vector<Image>& images,
+                 const Scratch& scratch) {
   PeerResult result{tool.name, setting, 0, kLossless};
   const std::string in = scratch / "in.png", out = scratch / ("out" + tool.ending);
   const std::string back = scratch / "back.png";

@@ -123,8 +123,9 @@ void run_rd(const RdArgs& args) {
   const Shape shape = image_shape(model);
   for (const Image& image : images) {
     if (image.width == shape.w && image.height == shape.h && image.channels == shape.c) continue;
-    throw Error(ExitCode::bad_input, "[cli] rd: got an image of {} x {}, expected the model's {} x {}",
-                image.width, image.height, shape.w, shape.h);
+    throw Error(ExitCode::bad_input,
+                "[cli] rd: got an image of {} x {}, expected the model's {} x {}", image.width,
+                image.height, shape.w, shape.h);
   }
   const std::vector<Row> rows = Study(args, model, images).rows();
   const auto dims = static_cast<double>(shape.size());
@@ -142,7 +143,8 @@ void add_rd(CLI::App& app) {
   command->add_option("model", args->model, "model folder, run folder, or a shipped model's name")
       ->required();
   command->add_option("data", args->data, "images of the model's size")->required();
-  command->add_option("-n,--count", args->count, "the first N images; 0 = all")->check(whole_number());
+  command->add_option("-n,--count", args->count, "the first N images; 0 = all")
+      ->check(whole_number());
   command->add_option("-o,--out", args->out, "CSV file; standard output without it");
   add_seed(*command, args->seed);
   add_threads(*command, args->threads);

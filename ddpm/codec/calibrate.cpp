@@ -7,8 +7,8 @@
 #include "ddpm/base/exact.h"
 #include "ddpm/base/philox.h"
 #include "ddpm/codec/context.h"
-#include "ddpm/diffusion/variance.h"
 #include "ddpm/diffusion/respacing.h"
+#include "ddpm/diffusion/variance.h"
 
 namespace ddpm {
 namespace {
@@ -21,13 +21,15 @@ constexpr double kDoubt = 50;  // elements for which the mean of all contexts st
 constexpr double kLeastError = 1e-9;
 
 // x_t of all items; one noise for each item and time.
-std::vector<float> noised(const Schedule& schedule, int t, Shape shape, std::span<const Item> items) {
+std::vector<float> noised(const Schedule& schedule, int t, Shape shape,
+                          std::span<const Item> items) {
   const double signal = std::sqrt(schedule.alpha_bar(t));
   const double noise = std::sqrt(schedule.one_minus_alpha_bar(t));
   std::vector<float> x(items.size() * shape.size()), eps(shape.size());
   for (std::size_t k = 0; k < items.size(); ++k) {
-    fill_normal({.purpose = Purpose::forward_chain, .image = k, .step = static_cast<std::uint32_t>(t)},
-                eps);
+    fill_normal(
+        {.purpose = Purpose::forward_chain, .image = k, .step = static_cast<std::uint32_t>(t)},
+        eps);
     for (std::size_t i = 0; i < eps.size(); ++i) {
       x[k * eps.size() + i] =
           static_cast<float>(signal * byte_to_float(items[k][i]) + noise * eps[i]);
@@ -63,7 +65,8 @@ void add_errors(Shape shape, std::span<const Item> items, std::span<const float>
 
 double mean_error(const Measured& measured) {
   double error = 0;
-  for (int c = 0; c < kContexts; ++c) error += measured.shares.back()[c] * measured.errors.back()[c];
+  for (int c = 0; c < kContexts; ++c)
+    error += measured.shares.back()[c] * measured.errors.back()[c];
   return error;
 }
 
@@ -79,7 +82,8 @@ std::vector<int> calibration_times(int T) {
 Measured measure(Predictor& predictor, std::span<const Item> items,
                  const std::function<void()>& progress) {
   if (items.size() < kLeastItems) {
-    throw Error("[codec] calibrate: got {} images, expected at least {}", items.size(), kLeastItems);
+    throw Error("[codec] calibrate: got {} images, expected at least {}", items.size(),
+                kLeastItems);
   }
   const CodecModel& model = predictor.model();
   Measured measured;
@@ -122,7 +126,8 @@ bool prefers_learned_variance(Predictor& predictor, std::span<const Item> items)
     const ContextErrors errors = model.tables.errors_at(model.schedule, t);
     for (std::size_t i = 0; i < x.size(); ++i) {
       const std::size_t in_item = i % model.shape.size();
-      if (in_item == 0) contexts_of(std::span(x0).subspan(i, model.shape.size()), model.shape, contexts);
+      if (in_item == 0)
+        contexts_of(std::span(x0).subspan(i, model.shape.size()), model.shape, contexts);
       const double miss = q.c_x0 * (byte_to_float(items[i / model.shape.size()][in_item]) - x0[i]);
       const auto cost = [&](double log_variance) {  // KL divergence in nats, less what both have
         return 0.5 * (log_variance + (q.variance + miss * miss) * exact::exp(-log_variance));

@@ -13,8 +13,8 @@ namespace ddpm {
 std::vector<int> calibration_times(int T);
 
 /// Errors of the network's x_0 at calibration_times, one noise an item and time, and decoders for
-/// the times before which levels are known to some 30. The same items give the same tables. At least
-/// 16 items (Error, usage); some hundreds are worth it. `progress` after every time.
+/// the times before which levels are known to some 30. The same items give the same tables. At
+/// least 16 items (Error, usage); some hundreds are worth it. `progress` after every time.
 Measured measure(Predictor& predictor, std::span<const Item> items,
                  const std::function<void()>& progress = {});
 

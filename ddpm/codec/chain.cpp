@@ -12,11 +12,11 @@
 namespace ddpm {
 namespace {
 
-// Width of a bin of x_k in standard deviations of q(x_k | x_{k-1}), or of q(x_{k+1} | x_k) where that
-// is narrower. 3/4 costs 0.002 bits an element in all, and finer bins cost more bits to begin with
-// (docs/compression.md).
+// Width of a bin of x_k in standard deviations of q(x_k | x_{k-1}), or of q(x_{k+1} | x_k) where
+// that is narrower. 3/4 costs 0.002 bits an element in all, and finer bins cost more bits to begin
+// with (docs/compression.md).
 constexpr double kBin = 0.75;
-constexpr double kWindow = 12;  // standard deviations of q to each side of its mean
+constexpr double kWindow = 12;          // standard deviations of q to each side of its mean
 constexpr double kMostWindow = 30'000;  // bins
 constexpr double kMostX = 100;
 constexpr double kMostScale = 2000, kMostMean = 1e9;  // bins; WindowModel's limits
@@ -38,9 +38,8 @@ WindowModel Chain::window(const Normal& normal) {
 Chain::Chain(Predictor& predictor, std::function<void()> progress)
     : predictor_(predictor),
       progress_(std::move(progress)),
-      process_(respace(predictor.model().schedule,
-                       {predictor.model().tables.chain.rbegin(),
-                        predictor.model().tables.chain.rend()})),
+      process_(respace(predictor.model().schedule, {predictor.model().tables.chain.rbegin(),
+                                                    predictor.model().tables.chain.rend()})),
       learned_(predictor.model().tables.learned_variance &&
                is_learned(predictor.model().view.variance)) {
   const CodecModel& model = predictor.model();
@@ -86,8 +85,8 @@ void Chain::ask(int k, const Values& bins) {
 Chain::Normal Chain::p(int k, std::size_t i) const {
   const Level& level = levels_[k];
   const double mean = level.posterior.c_x0 * x0_[i] + level.posterior.c_xt * x_[i];
-  const double sigma = learned_ ? exact::exp((level.offset + level.slope * v_[i]) / 2)
-                                : level.sigma[contexts_[i]];
+  const double sigma =
+      learned_ ? exact::exp((level.offset + level.slope * v_[i]) / 2) : level.sigma[contexts_[i]];
   const double width = levels_[k - 1].width;
   return {mean_q16(mean / width), scale_q16(sigma / width)};
 }

@@ -82,10 +82,11 @@ Result<void> check_model(const CodecModel& model, const Container& c) {
                 c.model.value, model.fingerprint.value);
   }
   if (c.numerics != static_cast<std::uint32_t>(kNumerics)) {
-    return fail(FailureCode::unsupported,
-                "[codec] decompress: got a file of numerics {}, expected {}; try the ddpm that made "
-                "it",
-                c.numerics, kNumerics);
+    return fail(
+        FailureCode::unsupported,
+        "[codec] decompress: got a file of numerics {}, expected {}; try the ddpm that made "
+        "it",
+        c.numerics, kNumerics);
   }
   if (c.step_table != 0) {
     return fail(FailureCode::unsupported, "[codec] decompress: got step table {}, expected 0",
@@ -251,7 +252,8 @@ std::int64_t calls_of(const CodecModel& model, CodecMode mode, std::uint64_t ite
   const auto count = static_cast<std::int64_t>(items);
   const CodecTables& tables = model.tables;
   if (mode == CodecMode::chain) {
-    const auto groups = static_cast<std::int64_t>((items + group_items(mode) - 1) / group_items(mode));
+    const auto groups =
+        static_cast<std::int64_t>((items + group_items(mode) - 1) / group_items(mode));
     return groups * std::ssize(tables.lossless) + (count - groups) * std::ssize(tables.chain);
   }
   return count * std::ssize(mode == CodecMode::lossless ? tables.lossless : tables.progressive);

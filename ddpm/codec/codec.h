@@ -52,15 +52,15 @@ struct DecompressOptions {
 };
 
 struct Decompressed {
-  std::uint64_t first = 0;    // number of the first image
+  std::uint64_t first = 0;  // number of the first image
   std::vector<Image> images;
-  bool exact = false;     // the originals, check sums compared
-  bool complete = true;   // the file was not cut short
+  bool exact = false;    // the originals, check sums compared
+  bool complete = true;  // the file was not cut short
 };
 
-/// The images of a file; of a lossy or progressive one that was cut, what there is of them. Failures:
-/// need_more (another cut file, or a cut header), corrupt, unsupported (another model, numerics,
-/// profile, newer version).
+/// The images of a file; of a lossy or progressive one that was cut, what there is of them.
+/// Failures: need_more (another cut file, or a cut header), corrupt, unsupported (another model,
+/// numerics, profile, newer version).
 Result<Decompressed> decompress(Predictor& predictor, std::string_view bytes,
                                 const DecompressOptions& options = {});
 

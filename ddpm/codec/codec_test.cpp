@@ -58,11 +58,13 @@ constexpr CodecMode kAll[] = {CodecMode::lossy, CodecMode::progressive, CodecMod
                               CodecMode::lossless};
 
 TEST_F(Codec, LosslessModesGiveTheImagesBackWhateverTheyAre) {
-  std::vector<Image> images = {image(1), image(2, 1, 1), image(3, 11, 5), image(4, 17, 23),
-                               blank_image(8, 8, 1, 0), blank_image(8, 8, 1, 255)};
+  std::vector<Image> images = {
+      image(1),         image(2, 1, 1),          image(3, 11, 5),
+      image(4, 17, 23), blank_image(8, 8, 1, 0), blank_image(8, 8, 1, 255)};
   Image noise = blank_image(9, 8, 1);
   for (std::size_t i = 0; i < noise.pixels.size(); ++i) {
-    noise.pixels[i] = static_cast<std::uint8_t>(uniform_below({.seed = 1}, 256, static_cast<std::uint32_t>(i)));
+    noise.pixels[i] =
+        static_cast<std::uint8_t>(uniform_below({.seed = 1}, 256, static_cast<std::uint32_t>(i)));
   }
   images.push_back(noise);
   Image stripes = blank_image(8, 8, 1);
@@ -74,7 +76,8 @@ TEST_F(Codec, LosslessModesGiveTheImagesBackWhateverTheyAre) {
       const Decompressed back = unpacked(packed(some, mode));
       ASSERT_EQ(back.images.size(), count);
       EXPECT_TRUE(back.exact && back.complete);
-      for (std::size_t i = 0; i < count; ++i) EXPECT_TRUE(equal(back.images[i], some[i])) << name_of(mode) << i;
+      for (std::size_t i = 0; i < count; ++i)
+        EXPECT_TRUE(equal(back.images[i], some[i])) << name_of(mode) << i;
     }
   }
 }
@@ -162,8 +165,8 @@ TEST_F(Codec, OneImageOfAChainIsReadAlone) {
   EXPECT_LE(predictor_.calls() - before, calls_of(model_, CodecMode::chain, 60));
 }
 
-// A flipped bit: an error, or (lossy without a check sum) another image; never wrong pixels that are
-// called exact.
+// A flipped bit: an error, or (lossy without a check sum) another image; never wrong pixels that
+// are called exact.
 TEST_F(Codec, AFlippedBitIsNeverAWrongLosslessImage) {
   for (const CodecMode mode : kLossless) {
     const std::vector<Image> images = {image(1), image(2)};
@@ -246,7 +249,8 @@ TEST_F(Codec, FilesOfGaussianImagesCostWhatTheirModesSay) {
     images.back().pixels = big.draw(i);
   }
   const auto bits = [&](CodecMode mode) {
-    return static_cast<double>(compress(predictor, images, {.mode = mode}).size()) * 8 / (256 * 60.0);
+    return static_cast<double>(compress(predictor, images, {.mode = mode}).size()) * 8 /
+           (256 * 60.0);
   };
   EXPECT_LT(bits(CodecMode::chain), sample_entropy(big, 60) + 0.06);
   EXPECT_LT(bits(CodecMode::lossless), sample_entropy(big, 60) + 0.35);

@@ -10,7 +10,7 @@ namespace ddpm {
 namespace {
 
 constexpr double kLog2E = 1.44269504088896340736;
-constexpr double kRidge = 1e-3;      // of the diagonal: neighbours may always be right
+constexpr double kRidge = 1e-3;         // of the diagonal: neighbours may always be right
 constexpr std::size_t kSamples = 1000;  // of a context; more change nothing
 constexpr double kLeastScale = 0.1, kMostScale = 64, kScaleStep = 1.15;  // levels
 
@@ -100,11 +100,13 @@ struct Sorted {
 Sorted sort_levels(const Neighbours& neighbours, Shape shape, std::span<const Item> items,
                    std::span<const float> x0) {
   Sorted sorted;
-  for_levels(neighbours, shape, items, x0, [&](const LevelPlaces& places, std::size_t i, int level) {
-    const LevelPlace place = places.at(i);
-    sorted.contexts[place.context].push_back({static_cast<std::uint8_t>(level), place.mean_q16});
-    sorted.shares[place.context] += 1;
-  });
+  for_levels(neighbours, shape, items, x0,
+             [&](const LevelPlaces& places, std::size_t i, int level) {
+               const LevelPlace place = places.at(i);
+               sorted.contexts[place.context].push_back(
+                   {static_cast<std::uint8_t>(level), place.mean_q16});
+               sorted.shares[place.context] += 1;
+             });
   const double count = static_cast<double>(x0.size());
   for (int c = 0; c < kLevelContexts; ++c) {
     Samples& samples = sorted.contexts[c];

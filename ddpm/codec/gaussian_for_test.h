@@ -25,7 +25,8 @@ struct GaussianImages {
     }
     return item;
   }
-  /// Of an 8-bit level: the normal's share of a bin of 2 / 255, the outer ones open; and the entropy.
+  /// Of an 8-bit level: the normal's share of a bin of 2 / 255, the outer ones open; and the
+  /// entropy.
   double probability(int level) const {
     const auto below = [&](int k) {  // P(pixel < k)
       if (k == 0 || k == 256) return k == 0 ? 0.0 : 1.0;
@@ -82,8 +83,8 @@ inline CodecModel gaussian_model(const GaussianImages& images, const Schedule& s
     measured.errors.emplace_back().fill(error);
     measured.shares.emplace_back()[0] = 1;
     LevelDecoder decoder{.time = t};
-    decoder.scale_q16.assign(kLevelContexts,
-                             static_cast<std::uint32_t>(std::lround(127.5 * 65536 * std::sqrt(error))));
+    decoder.scale_q16.assign(
+        kLevelContexts, static_cast<std::uint32_t>(std::lround(127.5 * 65536 * std::sqrt(error))));
     measured.decoders.push_back(decoder);
     measured.decoder_bits.push_back(
         std::log2(127.5) + 0.5 * std::log2(2 * std::numbers::pi * std::numbers::e * error));

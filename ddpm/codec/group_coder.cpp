@@ -59,7 +59,8 @@ void call(const std::function<void()>& progress) {
   if (progress) progress();
 }
 
-// Sends all items through their walk; writers: one for all, or one an item. Ends where `options` say.
+// Sends all items through their walk; writers: one for all, or one an item. Ends where `options`
+// say.
 void send_walk(Walk& walk, const std::vector<Floats>& targets, std::vector<BitWriter>& writers,
                const SendOptions& options) {
   double bits = 0;
@@ -73,6 +74,7 @@ void send_walk(Walk& walk, const std::vector<Floats>& targets, std::vector<BitWr
     if (walk.time() <= options.upto) return;
     for (std::size_t i = 0; i < targets.size(); ++i) {
       BitWriter& writer = writers[writers.size() == 1 ? 0 : i];
+      walk.send_hint(i, targets[i], writer);
       while (walk.steps_left(i) > 0) {
         bits += walk.send_step(i, targets[i], writer);
         if (writer.bits() / 8 > options.max_bytes) return;
@@ -91,6 +93,7 @@ Result<bool> receive_walk(Walk& walk, std::vector<BitReader>& readers,
     stage(static_cast<double>(readers.front().position()));
     for (std::size_t i = 0; i < walk.items(); ++i) {
       BitReader& reader = readers[readers.size() == 1 ? 0 : i];
+      if (!walk.receive_hint(i, reader)) return false;
       while (walk.steps_left(i) > 0) {
         if (reader.left() < kLeastBits) return false;
         const Result<void> received = walk.receive_step(i, reader);
@@ -118,8 +121,8 @@ std::string levels_stack(const Predictor& predictor, CodecMode mode, const Walk&
                          std::span<const Item> items, std::size_t first) {
   Rans rans(check_of(items));
   for (std::size_t i = items.size(); i-- > 0;) {
-    push_levels(last_decoder(predictor, mode), walk.x0(first + i), predictor.model().shape, items[i],
-                rans);
+    push_levels(last_decoder(predictor, mode), walk.x0(first + i), predictor.model().shape,
+                items[i], rans);
   }
   return rans.bytes();
 }
@@ -288,7 +291,8 @@ Result<ReceivedGroup> receive_chain(Predictor& predictor, const GroupKey& key,
   std::vector<Item> items(count, Item(predictor.model().shape.size()));
   Chain chain(predictor, options.progress);
   for (std::size_t i = count; i-- > 1;) {
-    if (const auto popped = chain.pop(*rans, items[i]); !popped) return tl::unexpected(popped.error());
+    if (const auto popped = chain.pop(*rans, items[i]); !popped)
+      return tl::unexpected(popped.error());
   }
   const auto seed = rans->seed_bytes();
   if (!seed) return tl::unexpected(seed.error());
@@ -318,7 +322,8 @@ Result<ReceivedGroup> receive_group(Predictor& predictor, const GroupKey& key,
                                     std::string_view payload, std::size_t items,
                                     const ReceiveOptions& options) {
   if (key.mode == CodecMode::chain) return receive_chain(predictor, key, payload, items, options);
-  if (key.mode == CodecMode::lossless) return receive_apart(predictor, key, payload, items, options);
+  if (key.mode == CodecMode::lossless)
+    return receive_apart(predictor, key, payload, items, options);
   return receive_together(predictor, key, payload, items, options);
 }
 

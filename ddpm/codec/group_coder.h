@@ -38,8 +38,8 @@ struct ReceiveOptions {
 
 struct ReceivedGroup {
   std::vector<Item> items;
-  bool exact = false;     // lossless: all there, and the payload's own check sums fit
-  bool complete = true;   // lossy: the walk came to its end
+  bool exact = false;    // lossless: all there, and the payload's own check sums fit
+  bool complete = true;  // lossy: the walk came to its end
 };
 Result<ReceivedGroup> receive_group(Predictor& predictor, const GroupKey& key,
                                     std::string_view payload, std::size_t items,

@@ -29,7 +29,8 @@ class Costs {
       errors_.push_back(tables.errors_at(schedule, t));
       const auto next = std::ranges::lower_bound(measured.times, t) - measured.times.begin();
       const auto last = std::ssize(measured.times) - 1;
-      shares_.push_back(measured.shares[static_cast<std::size_t>(std::min<std::ptrdiff_t>(next, last))]);
+      shares_.push_back(
+          measured.shares[static_cast<std::size_t>(std::min<std::ptrdiff_t>(next, last))]);
     }
   }
 
@@ -87,8 +88,8 @@ CodecTables plan_tables(const Schedule& schedule, const Measured& measured, cons
   tables.times = measured.times;
   tables.errors = measured.errors;
   tables.progressive = optimal_times(relative_costs(costs, T), std::min(calls.progressive, T));
-  tables.lossless = optimal_times(absolute_costs(costs, measured, T, kTransmitter),
-                                  std::min(calls.lossless, T));
+  tables.lossless =
+      optimal_times(absolute_costs(costs, measured, T, kTransmitter), std::min(calls.lossless, T));
   tables.chain = optimal_times(absolute_costs(costs, measured, T, 1), std::min(calls.chain, T));
   for (const LevelDecoder& decoder : measured.decoders) {
     for (const auto* times : {&tables.progressive, &tables.lossless, &tables.chain}) {

@@ -13,8 +13,8 @@ Predictor::Predictor(const CodecModel& model, Denoiser& denoiser)
   Shape out = model.shape;
   if (is_learned(model.view.variance)) out.c *= 2;
   if (denoiser.shape() == model.shape && denoiser.out_shape() == out) return;
-  throw Error("[codec] model: got a network of {} elements for items of {}", denoiser.shape().size(),
-              model.shape.size());
+  throw Error("[codec] model: got a network of {} elements for items of {}",
+              denoiser.shape().size(), model.shape.size());
 }
 
 void Predictor::x0(int t, std::span<const float> x, std::span<float> x0, std::span<float> v) {
@@ -31,7 +31,8 @@ void Predictor::x0(int t, std::span<const float> x, std::span<float> x0, std::sp
       const std::size_t place = i / n * out + i % n, to = done * n + i;
       const double value = read.x * x[to] + read.out * out_[place];
       if (!std::isfinite(value)) {
-        throw Error(ExitCode::numeric, "[codec] model: got {} from the network at t = {}", value, t);
+        throw Error(ExitCode::numeric, "[codec] model: got {} from the network at t = {}", value,
+                    t);
       }
       x0[to] = static_cast<float>(std::clamp(value, -1.0, 1.0));
       if (!v.empty() && out > n) v[to] = out_[place + n];

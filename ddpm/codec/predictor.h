@@ -26,9 +26,9 @@ class Predictor {
   /// Both must outlive it. Throws Error (usage) when the network's shape is not the model's.
   Predictor(const CodecModel& model, Denoiser& denoiser);
 
-  /// x0 = the network's reading of x_t, held in [-1, 1], each rounded once to float; v: its variance
-  /// channels, where it has them and `v` is not empty. x, x0, v: any number of items. Throws Error
-  /// (numeric) for what is not finite.
+  /// x0 = the network's reading of x_t, held in [-1, 1], each rounded once to float; v: its
+  /// variance channels, where it has them and `v` is not empty. x, x0, v: any number of items.
+  /// Throws Error (numeric) for what is not finite.
   void x0(int t, std::span<const float> x, std::span<float> x0, std::span<float> v = {});
 
   const CodecModel& model() const { return model_; }

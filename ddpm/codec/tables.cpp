@@ -20,8 +20,8 @@ double log_snr(const Schedule& schedule, int t) {
 
 [[noreturn]] void refuse(const std::string& file, const std::string& what) {
   throw Error(ExitCode::bad_input,
-              "[codec] {}: codec: got {}; try ddpm compress --calibrate on a copy of the model", file,
-              what);
+              "[codec] {}: codec: got {}; try ddpm compress --calibrate on a copy of the model",
+              file, what);
 }
 
 bool falls(const std::vector<int>& times, int T) {
@@ -130,7 +130,8 @@ CodecTables read_tables(const Json& json, const Schedule& schedule, const std::s
     refuse(file, "tables of different lengths");
   }
   tables.errors.resize(tables.times.size());
-  for (std::size_t i = 0; i < errors.size(); ++i) tables.errors[i / kContexts][i % kContexts] = errors[i];
+  for (std::size_t i = 0; i < errors.size(); ++i)
+    tables.errors[i / kContexts][i % kContexts] = errors[i];
   for (const Json& item : decoders->items) tables.decoders.push_back(read_decoder(item, file));
   check(tables, schedule.T(), file);
   return tables;

@@ -24,7 +24,8 @@ struct CodecTables {
   std::vector<LevelDecoder> decoders;  // one for the last time of each of the three
   bool learned_variance = false;       // chains use the network's own variances
 
-  /// Errors at any t in 1..T: logarithms interpolated linearly in log SNR, constant beyond the ends.
+  /// Errors at any t in 1..T: logarithms interpolated linearly in log SNR, constant beyond the
+  /// ends.
   ContextErrors errors_at(const Schedule& schedule, int t) const;
   /// The decoder of a time that has one.
   const LevelDecoder& decoder_of(int time) const;
@@ -51,10 +52,11 @@ struct Calls {
   int progressive = 100, lossless = 100, chain = 250;
 };
 
-/// Chooses the times by dynamic programming (optimal_times) over what jumps cost: chain and lossless
-/// by bits in all, progressive by what is lost at each time relative to the bits sent until then.
-/// Throws Error for schedules of more than 4000 steps or alpha_bar(T) == 0.
-CodecTables plan_tables(const Schedule& schedule, const Measured& measured, const Calls& calls = {});
+/// Chooses the times by dynamic programming (optimal_times) over what jumps cost: chain and
+/// lossless by bits in all, progressive by what is lost at each time relative to the bits sent
+/// until then. Throws Error for schedules of more than 4000 steps or alpha_bar(T) == 0.
+CodecTables plan_tables(const Schedule& schedule, const Measured& measured,
+                        const Calls& calls = {});
 
 /// Tables for a model that nobody measured: as if images were noise of standard deviation 1/2.
 CodecTables nominal_tables(const Schedule& schedule);

@@ -15,8 +15,8 @@ Item cut(const Image& image, Shape tile, int left, int top) {
   for (int c = 0; c < tile.c; ++c) {
     for (int y = 0; y < tile.h; ++y) {
       for (int x = 0; x < tile.w; ++x) {
-        item.push_back(image.at(std::min(top + y, image.height - 1),
-                                std::min(left + x, image.width - 1), c));
+        item.push_back(
+            image.at(std::min(top + y, image.height - 1), std::min(left + x, image.width - 1), c));
       }
     }
   }
@@ -43,9 +43,11 @@ Image join_tiles(const std::vector<Item>& items, std::size_t first, Shape tile, 
   const int columns = tiles_along(width, tile.w);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
-      const Item& item = items.at(first + static_cast<std::size_t>(y / tile.h) * columns + x / tile.w);
+      const Item& item =
+          items.at(first + static_cast<std::size_t>(y / tile.h) * columns + x / tile.w);
       for (int c = 0; c < tile.c; ++c) {
-        image.at(y, x, c) = item[(static_cast<std::size_t>(c) * tile.h + y % tile.h) * tile.w + x % tile.w];
+        image.at(y, x, c) =
+            item[(static_cast<std::size_t>(c) * tile.h + y % tile.h) * tile.w + x % tile.w];
       }
     }
   }

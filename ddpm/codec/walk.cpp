@@ -14,12 +14,16 @@ namespace {
 
 constexpr double kHalfLog2E = 0.72134752044448170368;
 // Bits given to a step for each bit of KL divergence that is expected of it.
-constexpr double kSpending = 1.25;
+constexpr double kSpending = 0.9;
 // Expected bits per element above which a stage is cut into more steps: an index that says much at
 // once says it at a worse price.
 constexpr double kLargestStep = 0.04;
 // But no step is expected to take fewer bits than these, which pay for an atom.
 constexpr double kSmallestStep = 14;
+// A stage of at least so many expected bits begins with a hint: is the error of the network more or
+// less than the item's scale times the table's? The scale follows by these factors.
+constexpr double kHintedBits = 13, kMore = 1.5, kLess = 0.85;
+constexpr double kLeastScale = 0.25, kMostScale = 8;
 constexpr int kMostBudget = 60'000;
 constexpr double kMostSteps = 1000;
 
@@ -81,10 +85,11 @@ void Walk::plan(Item& item) const {
   item.count.fill(0);
   for (const std::uint8_t context : item.contexts) ++item.count[context];
   item.error = model.tables.errors_at(model.schedule, time());
+  for (double& error : item.error) error *= item.scale;
   item.fresh = true;
   item.left = 0;
   if (stage_ == times_.size()) return;
-  double bits = 0;
+  double& bits = item.stage_bits;
   for (item.next = stage_;; ++item.next) {
     item.snr_step = model.schedule.snr(times_[item.next]) - item.snr;
     bits = expected_bits(item, item.snr_step);
@@ -142,6 +147,38 @@ void Walk::move(Item& item, std::span<const float> z) const {
   item.fresh = false;
   ++item.number;
   if (--item.left == 0) item.snr = predictor_.model().schedule.snr(times_[item.next]);
+}
+
+bool Walk::takes_hint(const Item& item) const {
+  return item.left > 0 && item.stage_bits >= kHintedBits;
+}
+
+void Walk::take_hint(Item& item, bool more) const {
+  item.scale = std::clamp(item.scale * (more ? kMore : kLess), kLeastScale, kMostScale);
+  plan(item);
+}
+
+// More, where the error is nearer to that in the logarithm.
+void Walk::send_hint(std::size_t i, std::span<const float> target, BitWriter& writer) {
+  Item& item = items_[i];
+  if (!takes_hint(item)) return;
+  double is = 0, expected = 0;
+  for (std::size_t k = 0; k < target.size(); ++k) {
+    const double miss = double{target[k]} - item.x0[k];
+    is += miss * miss;
+    expected += item.error[item.contexts[k]];
+  }
+  const bool more = is * is > expected * expected * (kMore * kLess);
+  writer.put(more ? 1 : 0, 1);
+  take_hint(item, more);
+}
+
+Result<void> Walk::receive_hint(std::size_t i, BitReader& reader) {
+  if (!takes_hint(items_[i])) return {};
+  const auto bit = reader.take(1);
+  if (!bit) return tl::unexpected(bit.error());
+  take_hint(items_[i], *bit != 0);
+  return {};
 }
 
 double Walk::send_step(std::size_t i, std::span<const float> target, BitWriter& writer) {

@@ -30,9 +30,9 @@ class Walk {
   /// `items` items numbered from first_item on, all at x_{times[0]}, which is noise.
   Walk(Predictor& predictor, const WalkOptions& options, std::size_t items);
 
-  /// Goes on to the next time: asks the network about the items that stop there and plans their steps
-  /// until their next one. A time that an item's bits don't pay for is left out; the first and the
-  /// last are everyone's. False, without asking, when the last is done.
+  /// Goes on to the next time: asks the network about the items that stop there and plans their
+  /// steps until their next one. A time that an item's bits don't pay for is left out; the first
+  /// and the last are everyone's. False, without asking, when the last is done.
   bool begin();
   /// How often begin() was called.
   std::size_t stage() const { return stage_; }
@@ -41,6 +41,11 @@ class Walk {
 
   /// Steps that this stage still has for an item; 0 in the last and where it doesn't stop.
   int steps_left(std::size_t item) const { return items_[item].left; }
+
+  /// Says in a bit, where the stage is worth it, whether the model errs more or less about this
+  /// item than was thought; to be called before the stage's first step.
+  void send_hint(std::size_t item, std::span<const float> target, BitWriter& writer);
+  Result<void> receive_hint(std::size_t item, BitReader& reader);
 
   /// Sends the item's next step towards `target`, x_0 in [-1, 1]: makes the move and returns the
   /// bits.
@@ -66,16 +71,20 @@ class Walk {
   struct Item {
     std::vector<float> x, x0;
     std::vector<std::uint8_t> contexts;
-    ContextErrors error{};                    // E (x_0 - x0)^2 by context
+    ContextErrors error{};  // E (x_0 - x0)^2 by context
     std::array<std::uint32_t, kContexts> count{};
     double snr = 0, snr_step = 0;
-    double credit = 0;  // bits that may be spent
+    double credit = 0;      // bits that may be spent
+    double scale = 1;       // of the table's errors, as hints say
+    double stage_bits = 0;  // expected until the next time
     int left = 0;
     std::size_t next = 0;      // index of the time where it stops next
     std::uint32_t number = 0;  // of the next step
     bool ended = false, fresh = false;
   };
 
+  bool takes_hint(const Item& item) const;
+  void take_hint(Item& item, bool more) const;
   bool stops(const Item& item) const { return !item.ended && item.next + 1 == stage_; }
   void plan(Item& item) const;
   double expected_bits(const Item& item, double snr_step) const;
