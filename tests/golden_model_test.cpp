@@ -11,6 +11,18 @@
 namespace ddpm {
 namespace {
 
+std::vector<int> labels_of(const TensorFile& file) {
+  const auto found = file.tensors.find("class_labels");
+  if (found == file.tensors.end()) return {};
+  std::vector<int> labels;
+  for (std::size_t i = 0; i < found->second.bytes.size(); i += 8) {
+    std::int64_t label;
+    std::memcpy(&label, found->second.bytes.data() + i, 8);
+    labels.push_back(static_cast<int>(label));
+  }
+  return labels;
+}
+
 std::vector<double> doubles_of(const RawTensor& tensor) {
   std::vector<double> values(tensor.bytes.size() / 8);
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -34,13 +46,14 @@ TEST_P(GoldenModel, PutsOutWhatDiffusersPutsOut) {
   const std::vector<double> want = doubles_of(expected.tensors.at("out_f64"));
   ThreadPool pool(2);
   auto denoiser = cpu::make_denoiser(model.graph, model.params, 3, pool, cpu::Profile::f32_direct);
-  std::vector<float> out(x.size());
-  denoiser->predict(x, time, out);
+  std::vector<float> out(3 * denoiser->out_shape().size());
+  denoiser->predict(x, time, labels_of(expected), out);
   ASSERT_EQ(want.size(), out.size());
   for (std::size_t i = 0; i < out.size(); ++i) EXPECT_NEAR(out[i], want[i], 2e-5) << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Folders, GoldenModel, testing::Values("tiny-nested", "tiny-flat-old"),
+INSTANTIATE_TEST_SUITE_P(Folders, GoldenModel,
+                         testing::Values("tiny-nested", "tiny-flat-old", "tiny-class-vpred"),
                          [](const auto& folder) {
                            std::string name = folder.param;
                            for (char& c : name) c = c == '-' ? '_' : c;

@@ -20,6 +20,7 @@ float noise(int k, std::size_t i) {
 struct SampleCase {
   const char* folder;
   const char* plan;
+  std::vector<int> label;
 };
 
 class GoldenSample : public testing::TestWithParam<SampleCase> {};
@@ -40,13 +41,16 @@ TEST_P(GoldenSample, EndsWhereDiffusersEnds) {
   const auto draw = [&](int image, int row, std::span<float> z) {
     for (std::size_t i = 0; i < size; ++i) z[i] = noise(row + 1, image * size + i);
   };
-  run_plan(parse_plan(GetParam().plan, model.schedule, model.view), *denoiser, x, draw);
+  run_plan(parse_plan(GetParam().plan, model.schedule, model.view), *denoiser, x, draw, {},
+           GetParam().label);
   for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], want[i], 2e-4) << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Folders, GoldenSample,
-                         testing::Values(SampleCase{"tiny-nested", "ddpm:10"},
-                                         SampleCase{"tiny-flat-old", "ddpm:5"}));
+INSTANTIATE_TEST_SUITE_P(
+    Folders, GoldenSample,
+    testing::Values(SampleCase{"tiny-nested", "ddpm:10", {}},
+                    SampleCase{"tiny-flat-old", "ddpm:5", {}},
+                    SampleCase{"tiny-class-vpred", "ddim:5,spacing=trailing", {3, 0, 9}}));
 
 }  // namespace
 }  // namespace ddpm

@@ -28,6 +28,8 @@ enum class Purpose : std::uint8_t {
   sample_step = 10,  // z of a sampler's row; step = the row's number
   forward_chain = 11,
   score_subset = 12,     // step = number of the subset
+  shift = 13,            // image = position in the data order
+  label_dropout = 14,    // image = position in the data order
   codec_start = 20,      // x_T that both sides of a codec know
   codec_noise = 21,      // noise of a transmitted step that both sides know
   codec_atoms = 22,      // signs of a codebook; lane = block

@@ -9,6 +9,7 @@
 #include "ddpm/cli/options.h"
 #include "ddpm/cli/output.h"
 #include "ddpm/image/png.h"
+#include "ddpm/net/model_parts.h"
 #include "ddpm/net/safetensors.h"
 
 namespace ddpm::cli {
@@ -58,13 +59,44 @@ std::string one_line(const std::string& text) {
 std::vector<int> attention_heights(const UNetConfig& net) {
   std::vector<int> heights;
   for (std::size_t i = 0; i < net.attention.size(); ++i) {
-    if (net.attention[i]) heights.push_back(net.height >> i);
+    if (net.attention[i] || net.attends_up(i)) heights.push_back(net.height >> i);
   }
   return heights;
 }
 
 std::string schedule_name(const Schedule& schedule) {
   return schedule.spec().empty() ? fmt::format("{} given betas", schedule.T()) : schedule.spec();
+}
+
+std::string heads_of(const UNetConfig& net) {
+  if (net.attention_heads > 0) return counted(net.attention_heads, "head");
+  if (net.attention_head_dim > 0) return fmt::format("heads of {}", net.attention_head_dim);
+  return "one head";
+}
+
+std::string classes_of(const UNetConfig& net) {
+  if (net.class_timestep) return "any number, embedded as times are";
+  return fmt::format("{}{}", net.num_classes, net.null_class ? ", and one for images without" : "");
+}
+
+// What the network is beside its sizes; "" for the paper's.
+std::string features_of(const UNetConfig& net) {
+  std::vector<std::string> list;
+  const auto add = [&](bool has, std::string text) {
+    if (has) list.push_back(std::move(text));
+  };
+  add(net.resnet_time_scale_shift == TimeShift::scale_shift, "scale_shift");
+  add(net.time_embedding_type != TimeEmbedding::positional,
+      fmt::format("{} time embedding", to_string(net.time_embedding_type)));
+  add(net.divide_by_time, "output divided by the time");
+  add(net.skip_rescale, "skip_rescale");
+  add(net.mid_block_scale_factor != 1,
+      fmt::format("mid_block_scale_factor {}", net.mid_block_scale_factor));
+  add(net.downsample_type == Resample::resnet, "downsample_type resnet");
+  add(net.upsample_type == Resample::resnet, "upsample_type resnet");
+  add(net.center_input_sample, "center_input_sample");
+  add(!net.mid_block, "no middle");
+  return fmt::format("{}", fmt::join(list, ", "));
 }
 
 void model_as_json(const Model& model) {
@@ -76,9 +108,13 @@ void model_as_json(const Model& model) {
               {"tensors", json_integer(static_cast<std::int64_t>(model.params.specs().size()))},
               {"weights", json_string(weights_hash(model))},
               {"shape", json_integers(std::vector<int>{net.in_channels, net.height, net.width})},
+              {"out_channels", json_integer(net.out_channels)},
               {"block_out_channels", json_integers(net.block_out_channels)},
               {"attention_resolutions", json_integers(attention_heights(net))},
               {"layers_per_block", json_integer(net.layers_per_block)},
+              {"classes", json_integer(net.num_classes)},
+              {"null_class", json_bool(net.null_class)},
+              {"unet", unet_config_json(net)},
               {"schedule", json_string(schedule_name(model.schedule))},
               {"T", json_integer(model.schedule.T())},
               {"prediction", json_string(std::string(to_string(model.view.prediction)))},
@@ -89,14 +125,19 @@ void model_info(const Model& model, bool json) {
   if (json) return model_as_json(model);
   const UNetConfig& net = model.config;
   const Schedule& schedule = model.schedule;
+  const bool middle = net.mid_block && net.add_attention;
   put_line("model       {}", one_line(model.folder.string()));
   put_line("images      {} x {}, {}", net.width, net.height, counted(net.in_channels, "channel"));
   put_line("parameters  {} in {} tensors, weights {}", model.params.all().size(),
            model.params.specs().size(), weights_hash(model));
-  put_line(
-      "levels      channels [{}], layers_per_block {}, attention at heights [{}] and in the middle",
-      fmt::join(net.block_out_channels, ", "), net.layers_per_block,
-      fmt::join(attention_heights(net), ", "));
+  put_line("levels      channels [{}], layers_per_block {}, attention at heights [{}]{}, {}",
+           fmt::join(net.block_out_channels, ", "), net.layers_per_block,
+           fmt::join(attention_heights(net), ", "), middle ? " and in the middle" : "",
+           heads_of(net));
+  if (const std::string features = features_of(net); !features.empty()) {
+    put_line("features    {}", features);
+  }
+  if (net.conditional()) put_line("classes     {}", classes_of(net));
   put_line("schedule    {}: T = {}, beta {:.6g} to {:.6g}, alpha_bar(T) = {:.4g}",
            one_line(schedule_name(schedule)), schedule.T(), schedule.beta(1),
            schedule.beta(schedule.T()), schedule.alpha_bar(schedule.T()));

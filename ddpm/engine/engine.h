@@ -45,7 +45,8 @@ class VectorJacobian {
   virtual std::span<const float> forward(std::span<const float> x, std::span<const double> time,
                                          std::span<const int> label) = 0;
 
-  /// d_x = v^T d out / d x at the last forward's x. v: n of out_shape(); d_x: n of shape().
+  /// d_x = v^T d out / d x at the last forward's x. v: n of out_shape(); d_x: n of shape(). May be
+  /// called again for another v, at the price of another forward.
   virtual void backward(std::span<const float> v, std::span<float> d_x) = 0;
 
   virtual Shape shape() const = 0;

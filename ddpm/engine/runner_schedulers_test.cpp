@@ -14,8 +14,8 @@ class GoldenDenoiser : public Denoiser {
  public:
   explicit GoldenDenoiser(const value& c) : case_(c) {}
 
-  void predict(std::span<const float> x, std::span<const double> time,
-               std::span<const int>, std::span<float> out) override {
+  void predict(std::span<const float> x, std::span<const double> time, std::span<const int>,
+               std::span<float> out) override {
     for (std::size_t n = 0; n < time.size(); ++n) {
       const auto image = x.subspan(6 * n, 6);
       const Vector values = golden::outputs(case_, {image.begin(), image.end()}, time[n]);

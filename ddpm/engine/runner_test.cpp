@@ -13,8 +13,8 @@ namespace {
 // out = 3 x + time, image by image, and what it was asked for.
 class LinearDenoiser : public Denoiser {
  public:
-  void predict(std::span<const float> x, std::span<const double> time,
-               std::span<const int>, std::span<float> out) override {
+  void predict(std::span<const float> x, std::span<const double> time, std::span<const int>,
+               std::span<float> out) override {
     calls.emplace_back(time.begin(), time.end());
     for (std::size_t i = 0; i < x.size(); ++i) {
       out[i] = 3 * x[i] + static_cast<float>(time[i / shape().size()]);
@@ -147,8 +147,8 @@ TEST(RunPlan, DynamicThresholdIsTheQuantileOfEachImage) {
 // A network with variance channels: v = image number + 1 everywhere.
 class LearnedDenoiser : public Denoiser {
  public:
-  void predict(std::span<const float> x, std::span<const double> time,
-               std::span<const int>, std::span<float> out) override {
+  void predict(std::span<const float> x, std::span<const double> time, std::span<const int>,
+               std::span<float> out) override {
     ASSERT_EQ(out.size(), 2 * x.size());
     for (std::size_t n = 0; n < time.size(); ++n) {
       std::fill_n(out.begin() + static_cast<long>(8 * n), 4, 7.0f);

@@ -34,8 +34,9 @@ class Backward {
     const auto& nodes = result_.graph.nodes();
     for (std::size_t v = 0; v < nodes.size(); ++v) {
       const Node& node = nodes[v];
-      bool needed = (wrt_.params && !node.param.empty()) ||
-                    (wrt_.input && node.op == Op::input && node.a.slot == 0);
+      const bool trained = !node.param.empty() && node.op != Op::time_embedding;
+      bool needed =
+          (wrt_.params && trained) || (wrt_.input && node.op == Op::input && node.a.slot == 0);
       for (const Value input : node.inputs) needed = needed || needed_[input];
       needed_[v] = needed;
     }
@@ -64,6 +65,7 @@ class Backward {
   void visit_conv(const Node& node, Value dy);
   void visit_normalize(const Node& node, Value dy);
   void visit_add(const Node& node, Value dy);
+  void visit_scale(const Node& node, Value dy);
   void visit_concat(const Node& node, Value dy);
   void visit_dot_tokens(const Node& node, Value dy);
   void visit_mix_tokens(const Node& node, Value dy);
@@ -86,6 +88,9 @@ void Backward::visit(Value v, Value dy) {
       return;
     case Op::time_embedding:
       return;
+    case Op::embedding:
+      emit(Op::embedding_dw, {dy}, {0, 1, 1}, node.a, node.param);
+      return;
     case Op::conv:
       return visit_conv(node, dy);
     case Op::norm_stats:
@@ -97,9 +102,13 @@ void Backward::visit(Value v, Value dy) {
     case Op::add:
       return visit_add(node, dy);
     case Op::scale:
-      return unary(Op::scale, {dy});
+      return visit_scale(node, dy);
     case Op::upsample:
       return unary(Op::upsample_dx, {dy});
+    case Op::upsample_dx:
+      return unary(Op::upsample, {dy});
+    case Op::divide_by_time:
+      return unary(Op::divide_by_time, {dy});
     case Op::concat:
       return visit_concat(node, dy);
     case Op::dropout:
@@ -124,9 +133,22 @@ void Backward::visit_conv(const Node& node, Value dy) {
 void Backward::visit_normalize(const Node& node, Value dy) {
   const Value x = node.inputs[0], stats = node.inputs[1];
   const Value sums = emit(Op::normalize_sums, {x, stats, dy}, {2 * shape(x).c, 1, 1}, node.a);
-  if (wrt_.params) emit(Op::normalize_dw, {sums}, {0, 1, 1}, node.a, node.param);
-  into(x,
-       [&] { return emit(Op::normalize_dx, {x, stats, dy, sums}, shape(x), node.a, node.param); });
+  std::vector<Value> of_dx = {x, stats, dy, sums}, of_dw = {sums};
+  if (node.a.modulated) {
+    of_dx.push_back(node.inputs[2]);
+    of_dw.push_back(node.inputs[2]);
+  }
+  if (wrt_.params) emit(Op::normalize_dw, of_dw, {0, 1, 1}, node.a, node.param);
+  if (node.a.modulated) {
+    const Value m = node.inputs[2];
+    into(m, [&] { return emit(Op::normalize_dm, {sums}, shape(m), node.a, node.param); });
+  }
+  into(x, [&] { return emit(Op::normalize_dx, of_dx, shape(x), node.a, node.param); });
+}
+
+void Backward::visit_scale(const Node& node, Value dy) {
+  const Value x = node.inputs[0];
+  into(x, [&] { return emit(Op::scale, {dy}, shape(x), {.alpha = node.a.alpha}); });
 }
 
 void Backward::visit_add(const Node& node, Value dy) {

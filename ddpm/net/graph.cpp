@@ -14,12 +14,14 @@ std::size_t ParamSpec::size() const {
 }
 
 void Graph::declare(const std::string& param, std::vector<int> weight, int bias) {
-  const ParamSpec specs[] = {{param + ".weight", std::move(weight)}, {param + ".bias", {bias}}};
-  for (const ParamSpec& spec : specs) {
-    const auto same_name = [&](const ParamSpec& p) { return p.name == spec.name; };
-    DDPM_CHECK(std::none_of(params_.begin(), params_.end(), same_name), "{}", spec.name);
-    params_.push_back(spec);
-  }
+  declare({param + ".weight", std::move(weight)});
+  declare({param + ".bias", {bias}});
+}
+
+void Graph::declare(ParamSpec spec) {
+  const auto same_name = [&](const ParamSpec& p) { return p.name == spec.name; };
+  DDPM_CHECK(std::none_of(params_.begin(), params_.end(), same_name), "{}", spec.name);
+  params_.push_back(std::move(spec));
 }
 
 Value Graph::append(Node node) {
@@ -42,12 +44,41 @@ Value Graph::input(Shape shape, int slot) {
   return append({.op = Op::input, .inputs = {}, .param = "", .a = {.slot = slot}, .shape = shape});
 }
 
-Value Graph::time_embedding(int dim, bool flip_sin_to_cos, double freq_shift) {
+Value Graph::time_embedding(int dim, bool flip_sin_to_cos, double freq_shift, bool of_label) {
   DDPM_CHECK(dim >= 2 && dim % 2 == 0, "dim {}", dim);
+  return append(
+      {.op = Op::time_embedding,
+       .inputs = {},
+       .param = "",
+       .a = {.flip_sin_to_cos = flip_sin_to_cos, .freq_shift = freq_shift, .of_label = of_label},
+       .shape = {dim, 1, 1}});
+}
+
+Value Graph::fourier_embedding(const std::string& param, int features, bool of_label) {
+  const ParamSpec spec{param + ".weight", {features}};
+  if (std::find(params_.begin(), params_.end(), spec) == params_.end()) declare(spec);
   return append({.op = Op::time_embedding,
                  .inputs = {},
-                 .param = "",
-                 .a = {.flip_sin_to_cos = flip_sin_to_cos, .freq_shift = freq_shift},
+                 .param = param,
+                 .a = {.of_label = of_label},
+                 .shape = {2 * features, 1, 1}});
+}
+
+Value Graph::label_embedding(const std::string& param, int rows, int dim, int null_row) {
+  return embedding(param, rows, dim, true, null_row);
+}
+
+Value Graph::learned_time_embedding(const std::string& param, int rows, int dim) {
+  return embedding(param, rows, dim, false, kNoValue);
+}
+
+Value Graph::embedding(const std::string& param, int rows, int dim, bool of_label, int null_row) {
+  DDPM_CHECK(rows >= 1 && null_row < rows, "{} rows, null row {}", rows, null_row);
+  declare({param + ".weight", {rows, dim}});
+  return append({.op = Op::embedding,
+                 .inputs = {},
+                 .param = param,
+                 .a = {.rows = rows, .of_label = of_label, .null_row = null_row},
                  .shape = {dim, 1, 1}});
 }
 
@@ -72,19 +103,40 @@ Value Graph::linear(Value x, const std::string& param, int out_channels) {
   return conv(x, param, out_channels, 1, 1, 0, 0, /*matrix=*/true);
 }
 
-Value Graph::group_norm(Value x, const std::string& param, int groups, double epsilon) {
+Value Graph::conv_rect(Value x, const std::string& param, int out_channels, int kernel_h,
+                       int kernel_w) {
+  const Shape in = shape(x);
+  DDPM_CHECK(kernel_h % 2 == 1 && kernel_w % 2 == 1, "{} x {}", kernel_h, kernel_w);
+  declare(param, {out_channels, in.c, kernel_h, kernel_w}, out_channels);
+  return append({.op = Op::conv,
+                 .inputs = {x},
+                 .param = param,
+                 .a = {.kernel = kernel_h,
+                       .pad_before = kernel_h / 2,
+                       .pad_after = kernel_h / 2,
+                       .kernel_w = kernel_w,
+                       .pad_w = kernel_w / 2},
+                 .shape = {out_channels, in.h, in.w}});
+}
+
+Value Graph::group_norm(Value x, const std::string& param, int groups, double epsilon,
+                        Value modulation) {
   const Shape s = shape(x);
+  const bool modulated = modulation != kNoValue;
   DDPM_CHECK(groups >= 1 && s.c % groups == 0, "{} channels, {} groups", s.c, groups);
+  DDPM_CHECK(!modulated || shape(modulation) == (Shape{2 * s.c, 1, 1}));
   declare(param, {s.c}, s.c);
   const Value stats = append({.op = Op::norm_stats,
                               .inputs = {x},
                               .param = "",
                               .a = {.groups = groups, .epsilon = epsilon},
                               .shape = {2 * groups, 1, 1}});
+  std::vector<Value> inputs = {x, stats};
+  if (modulated) inputs.push_back(modulation);
   return append({.op = Op::normalize,
-                 .inputs = {x, stats},
+                 .inputs = std::move(inputs),
                  .param = param,
-                 .a = {.groups = groups},
+                 .a = {.groups = groups, .modulated = modulated},
                  .shape = s});
 }
 
@@ -99,9 +151,12 @@ Value Graph::add(Value a, Value b) {
   return append({.op = Op::add, .inputs = {a, b}, .param = "", .a = {}, .shape = s});
 }
 
-Value Graph::scale(Value x, double alpha) {
-  return append(
-      {.op = Op::scale, .inputs = {x}, .param = "", .a = {.alpha = alpha}, .shape = shape(x)});
+Value Graph::scale(Value x, double alpha, double beta) {
+  return append({.op = Op::scale,
+                 .inputs = {x},
+                 .param = "",
+                 .a = {.alpha = alpha, .beta = beta},
+                 .shape = shape(x)});
 }
 
 Value Graph::upsample(Value x) {
@@ -110,11 +165,64 @@ Value Graph::upsample(Value x) {
       {.op = Op::upsample, .inputs = {x}, .param = "", .a = {}, .shape = {s.c, 2 * s.h, 2 * s.w}});
 }
 
+Value Graph::mean_pool(Value x) {
+  const Shape s = shape(x);
+  DDPM_CHECK(s.h % 2 == 0 && s.w % 2 == 0, "{}x{}", s.h, s.w);
+  const Value sums = append({.op = Op::upsample_dx,
+                             .inputs = {x},
+                             .param = "",
+                             .a = {},
+                             .shape = {s.c, s.h / 2, s.w / 2}});
+  return scale(sums, 0.25);
+}
+
 Value Graph::concat(Value a, Value b) {
   const Shape s = shape(a), t = shape(b);
   DDPM_CHECK(s.h == t.h && s.w == t.w);
   return append(
       {.op = Op::concat, .inputs = {a, b}, .param = "", .a = {}, .shape = {s.c + t.c, s.h, s.w}});
+}
+
+Value Graph::relu(Value x) {
+  return append({.op = Op::relu, .inputs = {x}, .param = "", .a = {}, .shape = shape(x)});
+}
+
+Value Graph::pool(Op op, Value x, const Attributes& a) {
+  const Shape s = shape(x);
+  const auto out_size = [&](int n) { return (n + 2 * a.pad_before - a.kernel) / a.stride + 1; };
+  // A window wholly outside would have no pixel.
+  DDPM_CHECK(a.pad_before < a.kernel && std::min(s.h, s.w) + 2 * a.pad_before >= a.kernel);
+  return append(
+      {.op = op, .inputs = {x}, .param = "", .a = a, .shape = {s.c, out_size(s.h), out_size(s.w)}});
+}
+
+Value Graph::max_pool(Value x, int kernel, int stride, int pad) {
+  return pool(Op::max_pool, x,
+              {.kernel = kernel, .stride = stride, .pad_before = pad, .pad_after = pad});
+}
+
+Value Graph::avg_pool(Value x, int kernel, int stride, int pad, bool count_padding) {
+  return pool(Op::avg_pool, x,
+              {.kernel = kernel,
+               .stride = stride,
+               .pad_before = pad,
+               .pad_after = pad,
+               .count_padding = count_padding});
+}
+
+Value Graph::mean_pixels(Value x) {
+  const Shape s = shape(x);
+  const Value sums =
+      append({.op = Op::sum_pixels, .inputs = {x}, .param = "", .a = {}, .shape = {s.c, 1, 1}});
+  return scale(sums, 1.0 / s.pixels());
+}
+
+Value Graph::flatten(Value x) {
+  return append({.op = Op::flatten,
+                 .inputs = {x},
+                 .param = "",
+                 .a = {},
+                 .shape = {static_cast<int>(shape(x).size()), 1, 1}});
 }
 
 Value Graph::dropout(Value x, double p) {
@@ -143,12 +251,18 @@ Value Graph::attention(Value q, Value k, Value v, int heads) {
       {.op = Op::mix_tokens, .inputs = {p, v}, .param = "", .a = {.heads = heads}, .shape = s});
 }
 
+Value Graph::divide_by_time(Value x) {
+  return append({.op = Op::divide_by_time, .inputs = {x}, .param = "", .a = {}, .shape = shape(x)});
+}
+
 std::string_view to_string(Op op) {
   switch (op) {
     case Op::input:
       return "input";
     case Op::time_embedding:
       return "time_embedding";
+    case Op::embedding:
+      return "embedding";
     case Op::conv:
       return "conv";
     case Op::norm_stats:
@@ -165,6 +279,14 @@ std::string_view to_string(Op op) {
       return "upsample";
     case Op::concat:
       return "concat";
+    case Op::relu:
+      return "relu";
+    case Op::max_pool:
+      return "max_pool";
+    case Op::avg_pool:
+      return "avg_pool";
+    case Op::flatten:
+      return "flatten";
     case Op::dropout:
       return "dropout";
     case Op::dot_tokens:
@@ -173,6 +295,8 @@ std::string_view to_string(Op op) {
       return "softmax";
     case Op::mix_tokens:
       return "mix_tokens";
+    case Op::divide_by_time:
+      return "divide_by_time";
     case Op::conv_dx:
       return "conv_dx";
     case Op::conv_dw:
@@ -183,6 +307,10 @@ std::string_view to_string(Op op) {
       return "normalize_dx";
     case Op::normalize_dw:
       return "normalize_dw";
+    case Op::normalize_dm:
+      return "normalize_dm";
+    case Op::embedding_dw:
+      return "embedding_dw";
     case Op::silu_dx:
       return "silu_dx";
     case Op::sum_pixels:

@@ -2,6 +2,7 @@
 // the most obvious way.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -32,8 +33,11 @@ class Interpreter {
 
   /// inputs[slot]: planar [C, H, W]. Afterwards value(v) is the image's; parameter gradients are
   /// added to `gradients`. The time embedding's sinusoids are rounded as the engine's are, when
-  /// `float_time`; dropout is off.
-  void run(const std::vector<Doubles>& inputs, double time, bool float_time = true) {
+  /// `float_time`; dropout is off. label: kNoValue for none.
+  void run(const std::vector<Doubles>& inputs, double time, bool float_time = true,
+           int label = kNoValue) {
+    time_ = time;
+    label_ = label;
     values_.assign(g_.nodes().size(), {});
     for (Value v = 0; v < static_cast<Value>(values_.size()); ++v) {
       const Node& n = g_.node(v);
@@ -57,8 +61,21 @@ class Interpreter {
       case Op::input:
         y = inputs.at(n.a.slot);
         return;
-      case Op::time_embedding:
-        return time_embedding(n, y, time, float_time);
+      case Op::time_embedding: {
+        const double t = n.a.of_label ? label_ : time;
+        return n.param.empty() ? time_embedding(n, y, t, float_time) : fourier(n, y, t, float_time);
+      }
+      case Op::embedding:
+        y.assign(weight(n).begin() + row_of(n) * n.shape.c,
+                 weight(n).begin() + (row_of(n) + 1) * n.shape.c);
+        return;
+      case Op::embedding_dw: {
+        Doubles& dw = gradient(n, ".weight");
+        for (std::size_t c = 0; c < in(n, 0).size(); ++c) {
+          dw[row_of(n) * in(n, 0).size() + c] += in(n, 0)[c];
+        }
+        return;
+      }
       case Op::conv:
         return conv(n, y);
       case Op::conv_dx:
@@ -75,6 +92,8 @@ class Interpreter {
         return normalize_dx(n, y);
       case Op::normalize_dw:
         return normalize_dw(n);
+      case Op::normalize_dm:
+        return normalize_dm(n, y);
       case Op::dot_tokens:
         return dot_tokens(n, y);
       case Op::softmax:
@@ -85,6 +104,12 @@ class Interpreter {
         return mix(n, y, false);
       case Op::mix_tokens_transposed:
         return mix(n, y, true);
+      case Op::max_pool:
+      case Op::avg_pool:
+        return pool(n, y);
+      case Op::flatten:
+        y = in(n, 0);
+        return;
       default:
         return simple(n, y);
     }
@@ -106,11 +131,14 @@ class Interpreter {
           y[i] = in(n, 1)[i] * (s + x * s * (1 - s));
           break;
         }
+        case Op::relu:
+          y[i] = std::max(in(n, 0)[i], 0.0);
+          break;
         case Op::add:
           y[i] = in(n, 0)[i] + in(n, 1)[shape(n, 1) == n.shape ? i : c];
           break;
         case Op::scale:
-          y[i] = n.a.alpha * in(n, 0)[i];
+          y[i] = n.a.alpha * in(n, 0)[i] + n.a.beta;
           break;
         case Op::upsample:
           y[i] = in(n, 0)[c * (px / 4) + (row / 2) * (w / 2) + col / 2];
@@ -131,6 +159,9 @@ class Interpreter {
         case Op::dropout:
           y[i] = in(n, 0)[i];
           break;
+        case Op::divide_by_time:
+          y[i] = in(n, 0)[i] / std::max(time_, 1e-3);
+          break;
         case Op::sum_pixels:
           for (int k = 0; k < shape(n, 0).pixels(); ++k)
             y[i] += in(n, 0)[i * shape(n, 0).pixels() + k];
@@ -138,6 +169,27 @@ class Interpreter {
         default:
           DDPM_CHECK(false, "{}", to_string(n.op));
       }
+    }
+  }
+
+  void pool(const Node& n, Out& y) {
+    const Shape x = shape(n, 0);
+    const int k = n.a.kernel;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const int c = static_cast<int>(i) / n.shape.pixels(),
+                p = static_cast<int>(i) % n.shape.pixels();
+      double top = -INFINITY, sum = 0;
+      int inside = 0;
+      for (int t = 0; t < k * k; ++t) {
+        const int row = p / n.shape.w * n.a.stride + t / k - n.a.pad_before;
+        const int col = p % n.shape.w * n.a.stride + t % k - n.a.pad_before;
+        if (row < 0 || row >= x.h || col < 0 || col >= x.w) continue;
+        const double v = in(n, 0)[c * x.pixels() + row * x.w + col];
+        top = std::max(top, v);
+        sum += v;
+        ++inside;
+      }
+      y[i] = n.op == Op::max_pool ? top : sum / (n.a.count_padding ? k * k : inside);
     }
   }
 
@@ -158,20 +210,41 @@ class Interpreter {
     }
   }
 
+  // Times below 1e-3 count as that.
+  void fourier(const Node& n, Out& y, double time, bool float_time) {
+    const int half = n.shape.c / 2;
+    const double floored = std::max(time, 1e-3);
+    const double log_time = std::log(float_time ? static_cast<float>(floored) : floored);
+    for (int i = 0; i < half; ++i) {
+      double angle = 2 * M_PI * log_time * weight(n)[i];
+      if (float_time) {
+        angle = static_cast<float>(log_time) * static_cast<float>(weight(n)[i]) * 2 *
+                static_cast<float>(M_PI);
+      }
+      y[i] = std::sin(angle);
+      y[half + i] = std::cos(angle);
+    }
+  }
+
+  std::size_t row_of(const Node& n) const {
+    if (!n.a.of_label) return static_cast<std::size_t>(time_);
+    return label_ == kNoValue ? n.a.null_row : label_;
+  }
+
   // Calls f(out channel, out pixel, in channel, in pixel, index of the weight) for every product of
   // a convolution.
   template <class F>
   static void for_products(const Attributes& a, Shape x, Shape y, const F& f) {
-    const int k = a.kernel;
+    const int width = a.width();
     for (int o = 0; o < y.c; ++o)
       for (int i = 0; i < x.c; ++i)
         for (int oy = 0; oy < y.h; ++oy)
           for (int ox = 0; ox < y.w; ++ox)
-            for (int t = 0; t < k * k; ++t) {
-              const int iy = oy * a.stride + t / k - a.pad_before;
-              const int ix = ox * a.stride + t % k - a.pad_before;
+            for (int t = 0; t < a.taps(); ++t) {
+              const int iy = oy * a.stride + t / width - a.pad_before;
+              const int ix = ox * a.stride + t % width - a.pad_left();
               if (iy < 0 || iy >= x.h || ix < 0 || ix >= x.w) continue;
-              f(o, oy * y.w + ox, i, iy * x.w + ix, (std::size_t{1} * o * x.c + i) * k * k + t);
+              f(o, oy * y.w + ox, i, iy * x.w + ix, (std::size_t{1} * o * x.c + i) * a.taps() + t);
             }
   }
 
@@ -227,10 +300,16 @@ class Interpreter {
     return (in(n, 0)[i] - in(n, 1)[g]) * in(n, 1)[n.a.groups + g];
   }
 
+  // What the scale of a modulation multiplies channel c by; m: its place among the inputs.
+  double factor(const Node& n, int m, std::size_t c) const {
+    return n.a.modulated ? 1 + in(n, m)[c] : 1;
+  }
+
   void normalize(const Node& n, Out& y) {
     for (std::size_t i = 0; i < y.size(); ++i) {
       const std::size_t c = i / n.shape.pixels();
-      y[i] = xhat(n, i) * weight(n)[c] + bias(n)[c];
+      y[i] = (xhat(n, i) * weight(n)[c] + bias(n)[c]) * factor(n, 2, c);
+      if (n.a.modulated) y[i] += in(n, 2)[n.shape.c + c];
     }
   }
 
@@ -244,15 +323,17 @@ class Interpreter {
 
   void normalize_dx(const Node& n, Out& dx) {
     const std::size_t per = n.shape.size() / n.a.groups, px = n.shape.pixels();
+    const auto d_xhat = [&](std::size_t i) {
+      return weight(n)[i / px] * factor(n, 4, i / px) * in(n, 2)[i];
+    };
     for (int g = 0; g < n.a.groups; ++g) {
       double m1 = 0, m2 = 0;
       for (std::size_t i = g * per; i < (g + 1) * per; ++i) {
-        const double d = weight(n)[i / px] * in(n, 2)[i];
-        m1 += d / per;
-        m2 += d * xhat(n, i) / per;
+        m1 += d_xhat(i) / per;
+        m2 += d_xhat(i) * xhat(n, i) / per;
       }
       for (std::size_t i = g * per; i < (g + 1) * per; ++i) {
-        dx[i] = in(n, 1)[n.a.groups + g] * (weight(n)[i / px] * in(n, 2)[i] - m1 - xhat(n, i) * m2);
+        dx[i] = in(n, 1)[n.a.groups + g] * (d_xhat(i) - m1 - xhat(n, i) * m2);
       }
     }
   }
@@ -261,8 +342,16 @@ class Interpreter {
     Doubles& dw = gradient(n, ".weight");
     Doubles& db = gradient(n, ".bias");
     for (std::size_t c = 0; c < db.size(); ++c) {
-      db[c] += in(n, 0)[c];
-      dw[c] += in(n, 0)[db.size() + c];
+      db[c] += in(n, 0)[c] * factor(n, 1, c);
+      dw[c] += in(n, 0)[db.size() + c] * factor(n, 1, c);
+    }
+  }
+
+  void normalize_dm(const Node& n, Out& dm) {
+    const std::size_t channels = dm.size() / 2;
+    for (std::size_t c = 0; c < channels; ++c) {
+      dm[c] = in(n, 0)[channels + c] * weight(n)[c] + in(n, 0)[c] * bias(n)[c];
+      dm[channels + c] = in(n, 0)[c];
     }
   }
 
@@ -321,6 +410,8 @@ class Interpreter {
   const Graph& g_;
   const DoubleParams& params_;
   std::vector<Doubles> values_;
+  double time_ = 0;
+  int label_ = kNoValue;
 };
 
 }  // namespace ddpm

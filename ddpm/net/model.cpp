@@ -77,16 +77,6 @@ Json index_json() {
                       {"unet", pair("UNet2DModel")}});
 }
 
-std::string weights(const Params& params, WeightType type) {
-  TensorFile file{.tensors = {}, .metadata = {{"format", "pt"}}};
-  for (const ParamSpec& spec : params.specs()) {
-    const auto make = type == WeightType::f16 ? f16_tensor : f32_tensor;
-    file.tensors[spec.name] =
-        make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
-  }
-  return encode_safetensors(file);
-}
-
 std::string model_card(const Model& model) {
   const std::string why_not = why_not_diffusers(model);
   const UNetConfig& c = model.config;
@@ -104,6 +94,16 @@ std::string model_card(const Model& model) {
 }
 
 }  // namespace
+
+std::string encode_weights(const Params& params, WeightType type) {
+  TensorFile file{.tensors = {}, .metadata = {{"format", "pt"}}};
+  for (const ParamSpec& spec : params.specs()) {
+    const auto make = type == WeightType::f16 ? f16_tensor : f32_tensor;
+    file.tensors[spec.name] =
+        make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
+  }
+  return encode_safetensors(file);
+}
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;
@@ -143,7 +143,7 @@ std::map<std::string, std::string> model_files(const Model& model, WeightType ty
       {"scheduler/scheduler_config.json",
        write_json(scheduler_config_json(model.schedule, model.view))},
       {"unet/config.json", write_json(unet_config_json(model.config))},
-      {"unet/diffusion_pytorch_model.safetensors", weights(model.params, type)},
+      {"unet/diffusion_pytorch_model.safetensors", encode_weights(model.params, type)},
   };
   if (why_not_diffusers(model).empty()) files["model_index.json"] = write_json(index_json());
   return files;

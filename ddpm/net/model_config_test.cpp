@@ -89,12 +89,56 @@ TEST(ModelConfig, EveryKeyIsReadFromItsOwnName) {
   EXPECT_THAT(r.warnings, IsEmpty());
 }
 
+// What config.json cannot say goes by ddpm.json.
+Extras extras_of(const UNetConfig& c) {
+  Extras extras;
+  if (c.null_class) extras.null_class = c.num_classes;
+  extras.attention_heads = c.attention_heads;
+  extras.skip_rescale = c.skip_rescale;
+  extras.divide_by_time = c.divide_by_time;
+  return extras;
+}
+
+void draw_embeddings(UNetConfig& c) {
+  using enum TimeEmbedding;
+  c.time_embedding_type = *rc::gen::element(positional, fourier, learned);
+  c.time_embedding_dim = *rc::gen::element(0, 20);
+  c.divide_by_time = c.time_embedding_type == fourier && *rc::gen::arbitrary<bool>();
+  if (c.time_embedding_type == learned) c.num_train_timesteps = *rc::gen::inRange(1, 2000);
+  if (c.time_embedding_type != learned) c.class_timestep = *rc::gen::arbitrary<bool>();
+  if (c.class_timestep) return;
+  c.num_classes = *rc::gen::inRange(0, 20);
+  c.null_class = c.num_classes > 0 && *rc::gen::arbitrary<bool>();
+}
+
+void draw_blocks(UNetConfig& c) {
+  const auto flags = [&] {
+    return *rc::gen::container<std::vector<bool>>(c.attention.size(), rc::gen::arbitrary<bool>());
+  };
+  c.resnet_time_scale_shift = *rc::gen::element(TimeShift::add, TimeShift::scale_shift);
+  c.downsample_type = *rc::gen::element(Resample::conv, Resample::resnet);
+  c.upsample_type = *rc::gen::element(Resample::conv, Resample::resnet);
+  c.up_attention = flags();
+  if (c.up_attention == c.attention) c.up_attention.clear();
+  c.mid_block = *rc::gen::arbitrary<bool>();
+  c.add_attention = *rc::gen::arbitrary<bool>();
+  c.attn_norm_num_groups = *rc::gen::element(0, 4);
+  c.mid_block_scale_factor = *rc::gen::element(1.0, 2.0, 4.0 / 3);
+  c.skip_rescale = *rc::gen::arbitrary<bool>();
+  c.center_input_sample = *rc::gen::arbitrary<bool>();
+  if (*rc::gen::arbitrary<bool>()) {
+    c.attention_head_dim = 0;
+    c.attention_heads = 4;
+  }
+}
+
 RC_GTEST_PROP(ModelConfig, ReadsBackWhatItWrites, ()) {
   UNetConfig c;
   const int levels = *rc::gen::inRange(1, 5);
   c.height = *rc::gen::inRange(1, 5) << (levels - 1);
   c.width = *rc::gen::inRange(1, 5) << (levels - 1);
-  c.in_channels = c.out_channels = *rc::gen::inRange(1, 5);
+  c.in_channels = *rc::gen::inRange(1, 5);
+  c.out_channels = c.in_channels * *rc::gen::inRange(1, 3);
   c.block_out_channels = *rc::gen::container<std::vector<int>>(levels, rc::gen::element(8, 16, 24));
   c.attention = *rc::gen::container<std::vector<bool>>(levels, rc::gen::arbitrary<bool>());
   c.layers_per_block = *rc::gen::inRange(1, 5);
@@ -105,7 +149,9 @@ RC_GTEST_PROP(ModelConfig, ReadsBackWhatItWrites, ()) {
   c.flip_sin_to_cos = *rc::gen::arbitrary<bool>();
   c.freq_shift = *rc::gen::element(0.0, 1.0, 0.5);
   c.downsample_padding = *rc::gen::inRange(0, 2);
-  RC_ASSERT(read(parsed(write_json(unet_config_json(c)))).config == c);
+  draw_embeddings(c);
+  draw_blocks(c);
+  RC_ASSERT(read(parsed(write_json(unet_config_json(c))), extras_of(c)).config == c);
 }
 
 struct Case {
@@ -117,28 +163,28 @@ struct Case {
 TEST(ModelConfig, ValuesThatAreNotSupportedAreRefusedByName) {
   const Case table[] = {
       {"_class_name", "\"UNet2DConditionModel\"", "UNet2DModel"},
-      {"center_input_sample", "true", "false"},
-      {"time_embedding_type", "\"fourier\"", "positional"},
-      {"time_embedding_dim", "256", "512"},
-      {"mid_block_type", "null", "UNetMidBlock2D"},
-      {"mid_block_scale_factor", "1.4142", "1"},
-      {"downsample_type", "\"resnet\"", "conv"},
-      {"upsample_type", "\"resnet\"", "conv"},
+      {"center_input_sample", "1", "true or false"},
+      {"time_embedding_type", "\"gaussian\"", "positional or fourier or learned"},
+      {"time_embedding_type", "null", "a string"},
+      {"time_embedding_dim", "-4", "null or a positive number"},
+      {"mid_block_type", "\"UNetMidBlock2DCrossAttn\"", "UNetMidBlock2D"},
+      {"mid_block_scale_factor", "\"1\"", "a number"},
+      {"downsample_type", "\"fir\"", "conv or resnet"},
+      {"upsample_type", "\"fir\"", "conv or resnet"},
       {"act_fn", "\"gelu\"", "silu"},
-      {"resnet_time_scale_shift", "\"scale_shift\"", "default"},
-      {"add_attention", "false", "true"},
-      {"attn_norm_num_groups", "16", "null"},
+      {"resnet_time_scale_shift", "\"spatial\"", "default or scale_shift"},
+      {"add_attention", "null", "true or false"},
+      {"attn_norm_num_groups", "0", "null or a positive number"},
       {"norm_num_groups", "null", "an integer"},
-      {"class_embed_type", "\"timestep\"", "null"},
-      {"num_class_embeds", "10", "null"},
+      {"class_embed_type", "\"identity\"", "null or timestep"},
+      {"num_class_embeds", "0", "null or a positive number"},
       {"attention_head_dim", "0", "null or a positive number"},
       {"attention_head_dim", "-8", "null or a positive number"},
       {"down_block_types", R"(["DownBlock2D"])", "as many as block_out_channels, 4"},
       {"down_block_types", R"(["DownBlock2D","SkipDownBlock2D","DownBlock2D","DownBlock2D"])",
        "AttnDownBlock2D"},
-      {"up_block_types", R"(["UpBlock2D","AttnUpBlock2D","UpBlock2D","UpBlock2D"])",
-       "mirror image"},
-      {"up_block_types", R"(["UpBlock2D","UpBlock2D","AttnUpBlock2D"])", "mirror image"},
+      {"up_block_types", R"(["UpBlock2D","UpBlock2D","AttnUpBlock2D"])",
+       "as many as block_out_channels, 4"},
       {"up_block_types", "\"UpBlock2D\"", "a list of strings"},
       {"block_out_channels", "[128, \"256\"]", "a list of integers"},
       {"sample_size", "null", "[height, width]"},
@@ -161,7 +207,11 @@ TEST(ModelConfig, ValuesThatAreNotSupportedAreRefusedByName) {
 // These are check_unet's to name; here they must only come out as bad input, whatever the numbers.
 TEST(ModelConfig, ImpossibleNetworksAreBadInput) {
   const Case table[] = {{"in_channels", "4", ""},
-                        {"out_channels", "6", ""},
+                        {"out_channels", "9", ""},
+                        {"attn_norm_num_groups", "3", ""},
+                        {"mid_block_scale_factor", "0", ""},
+                        {"num_class_embeds", "2147483647", ""},
+                        {"time_embedding_dim", "2147483647", ""},
                         {"sample_size", "30", ""},
                         {"sample_size", "-32", ""},
                         {"norm_num_groups", "24", ""},
@@ -170,7 +220,7 @@ TEST(ModelConfig, ImpossibleNetworksAreBadInput) {
                         {"downsample_padding", "2", ""},
                         {"dropout", "1", ""},
                         {"norm_eps", "0", ""},
-                        {"attention_head_dim", "96", ""},
+                        {"attention_head_dim", "300", ""},
                         {"layers_per_block", "2147483647", ""},
                         {"sample_size", "2147483640", ""},
                         {"block_out_channels", "[2147483647,256,256,256]", ""},
@@ -187,7 +237,7 @@ TEST(ModelConfig, AttentionThatNoMachineHoldsIsRefused) {
 }
 
 TEST(ModelConfig, AllProblemsComeInOneMessage) {
-  EXPECT_THAT(refusal(parsed(R"({"act_fn": "relu", "sample_size": "x", "num_class_embeds": 3})")),
+  EXPECT_THAT(refusal(parsed(R"({"act_fn": "relu", "sample_size": "x", "num_class_embeds": -3})")),
               AllOf(HasSubstr("act_fn"), HasSubstr("sample_size"), HasSubstr("num_class_embeds")));
 }
 
@@ -199,6 +249,32 @@ TEST(ModelConfig, OtherSpellingsOfTheSameNetworkAreAccepted) {
                         {"sample_size", "[32, 32]", ""}};
   for (const auto& [key, value, expected] : table)
     EXPECT_EQ(read(with(key, value)).config, paper) << key;
+}
+
+TEST(ModelConfig, LearnedTimesNeedTheirNumber) {
+  const Json learned = with("time_embedding_type", "\"learned\"");
+  EXPECT_THAT(refusal(learned), HasSubstr("num_train_timesteps: got null"));
+  EXPECT_EQ(read(with("num_train_timesteps", "20", learned)).config.num_train_timesteps, 20);
+}
+
+// The class that stands for none is the last row of the table.
+TEST(ModelConfig, TheNullClassIsCountedByNumClassEmbeds) {
+  Extras extras;
+  extras.null_class = 10;
+  const Read r = read(with("num_class_embeds", "11"), extras);
+  EXPECT_EQ(r.config.num_classes, 10);
+  EXPECT_TRUE(r.config.null_class);
+  EXPECT_EQ(read(with("num_class_embeds", "11")).config.num_classes, 11);
+  extras.null_class = 3;
+  EXPECT_THROW(read(with("num_class_embeds", "11"), extras), Error);
+  EXPECT_THROW(read(unet_config_json({}), extras), Error);
+}
+
+TEST(ModelConfig, AttentionOnTheWayUpNeedNotMirrorTheWayDown) {
+  const Read r =
+      read(with("up_block_types", R"(["AttnUpBlock2D","UpBlock2D","UpBlock2D","UpBlock2D"])"));
+  EXPECT_THAT(r.config.attention, ElementsAre(false, true, false, false));
+  EXPECT_THAT(r.config.up_attention, ElementsAre(false, false, false, true));
 }
 
 TEST(ModelConfig, UnknownKeysWarnExceptPrivateOnes) {

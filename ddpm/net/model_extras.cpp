@@ -1,6 +1,7 @@
 // ddpm.json <-> what diffusers cannot name, and the model card.
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "ddpm/base/version.h"
 #include "ddpm/net/json_writer.h"
@@ -10,7 +11,8 @@
 namespace ddpm {
 namespace {
 
-constexpr int kFormat = 1;  // raised when an older reader would misunderstand the file
+// An older reader would misunderstand a file with keys that change the network.
+constexpr int kPlainFormat = 1, kFormat = 2;
 
 void read_prediction(KeyReader& keys, Extras& extras) {
   const Json* value = keys.find("prediction");
@@ -48,6 +50,49 @@ void read_eps_from(KeyReader& keys, Extras& extras) {
   }
 }
 
+void read_net(KeyReader& keys, Extras& extras) {
+  if (keys.find("null_class") != nullptr) extras.null_class = keys.integer("null_class", 0);
+  extras.attention_heads = keys.integer("attention_heads", 0);
+  extras.skip_rescale = keys.boolean("skip_rescale", false);
+  extras.divide_by_time = keys.boolean("divide_by_time", true);
+}
+
+// Where UNet2DModel always does.
+bool leaves_undivided(const UNetConfig& config) {
+  return config.time_embedding_type == TimeEmbedding::fourier && !config.divide_by_time;
+}
+
+// What config.json cannot say of the network.
+std::map<std::string, Json> net_json(const UNetConfig& config) {
+  std::map<std::string, Json> members;
+  if (config.null_class) members["null_class"] = json_integer(config.num_classes);
+  if (config.attention_heads > 0) members["attention_heads"] = json_integer(config.attention_heads);
+  if (config.skip_rescale) members["skip_rescale"] = json_bool(true);
+  if (leaves_undivided(config)) members["divide_by_time"] = json_bool(false);
+  return members;
+}
+
+// Heads of one width can be named there, however they are counted.
+bool has_one_head_width(const UNetConfig& config) {
+  std::set<int> widths;
+  for (std::size_t i = 0; i < config.attention.size(); ++i) {
+    if (config.attends(i)) {
+      widths.insert(attention_heads(config, config.block_out_channels[i]).width);
+    }
+  }
+  return widths.size() <= 1;
+}
+
+// What UNet2DModel is not, or "".
+std::string beyond_unet_2d(const UNetConfig& config) {
+  if (config.skip_rescale) return "UNet2DModel rescales no residual sums but the middle's";
+  if (config.attention_heads > 0 && !has_one_head_width(config)) {
+    return "UNet2DModel has heads of one width at all levels";
+  }
+  if (!leaves_undivided(config)) return {};
+  return "UNet2DModel divides its output by the time where the embedding is fourier";
+}
+
 }  // namespace
 
 Extras read_extras(const Json& json, const std::string& file, Warnings& warnings) {
@@ -66,6 +111,7 @@ Extras read_extras(const Json& json, const std::string& file, Warnings& warnings
   if (keys.find("height") != nullptr) extras.height = keys.integer("height", 0);
   if (keys.find("width") != nullptr) extras.width = keys.integer("width", 0);
   if (const Json* codec = keys.find("codec")) extras.codec = *codec;
+  read_net(keys, extras);
   keys.ignore({"diffusers"});
   std::ranges::copy(keys.finish(), std::back_inserter(warnings));
   if (numerics > kNumerics) {
@@ -80,9 +126,12 @@ Json extras_json(const Model& model) {
   const bool raw = model.view.eps_from == EpsFrom::raw;
   std::map<std::string, Json> members = {
       {"eps_from", json_string(raw ? "raw" : "limited_x0")},
-      {"format", json_integer(kFormat)},
       {"numerics", json_integer(kNumerics)},
   };
+  members.merge(net_json(model.config));
+  const bool plain = !members.contains("attention_heads") && !members.contains("skip_rescale") &&
+                     !members.contains("divide_by_time");
+  members["format"] = json_integer(plain ? kPlainFormat : kFormat);
   const Prediction prediction = model.view.prediction;
   if (prediction == Prediction::mu || prediction == Prediction::score) {
     members["prediction"] = json_string(std::string(to_string(prediction)));
@@ -108,6 +157,8 @@ std::string why_not_diffusers(const Model& model) {
   if (model.view.variance == Variance::learned) {
     return "diffusers takes a learned variance for the variance itself, not for its logarithm";
   }
+  const std::string beyond = beyond_unet_2d(model.config);
+  if (!beyond.empty()) return beyond;
   const Prediction prediction = model.view.prediction;
   if (prediction != Prediction::mu && prediction != Prediction::score) return {};
   return fmt::format("no diffusers scheduler samples from prediction {}", to_string(prediction));

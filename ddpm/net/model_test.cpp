@@ -135,6 +135,93 @@ TEST(Model, APipelineThatDiffusersCannotRunHasNoIndexAndSaysWhy) {
       model_files(tiny_model()).at("README.md").starts_with("---\nlibrary_name: diffusers\n"));
 }
 
+Model model_of(const UNetConfig& config, Variance variance = Variance::fixed_large) {
+  Model model = tiny_model();
+  model.config = config;
+  model.graph = unet(config);
+  model.params = Params(model.graph.params());
+  float next = -1;
+  for (float& value : model.params.all()) value = next = next > 1 ? -1 : next + 0x1p-9f;
+  model.view.variance = variance;
+  return model;
+}
+
+struct Kind {
+  std::string name;
+  UNetConfig config;
+  Variance variance = Variance::fixed_large;
+  std::string why_not;  // of diffusers; "" = it can
+};
+
+std::vector<Kind> kinds() {
+  const UNetConfig base = tiny_model().config;
+  std::vector<Kind> all;
+  const auto add = [&](const std::string& name, const std::string& why_not) -> Kind& {
+    return all.emplace_back(Kind{name, base, Variance::fixed_large, why_not});
+  };
+  Kind& learned = add("learned_range", "");
+  learned.config.out_channels = 2;
+  learned.variance = Variance::learned_range;
+  Kind& logarithm = add("learned", "not for its logarithm");
+  logarithm.config.out_channels = 2;
+  logarithm.variance = Variance::learned;
+  UNetConfig& classes = add("classes", "").config;
+  classes.num_classes = 10;
+  classes.null_class = true;
+  UNetConfig& heads = add("heads of one width", "").config;
+  heads.attention_heads = 2;
+  UNetConfig& many = add("heads of two widths", "heads of one width").config;
+  many.attention_heads = 2;
+  many.attention = {true, true};
+  add("skip_rescale", "rescales no residual sums").config.skip_rescale = true;
+  UNetConfig& fourier = add("fourier", "divides its output by the time").config;
+  fourier.time_embedding_type = TimeEmbedding::fourier;
+  UNetConfig& divided = add("fourier as UNet2DModel has it", "").config;
+  divided.time_embedding_type = TimeEmbedding::fourier;
+  divided.divide_by_time = true;
+  return all;
+}
+
+TEST(Model, EveryKindOfNetworkIsReadBackWhole) {
+  for (const Kind& kind : kinds()) {
+    const TempFolder folder;
+    const Model model = model_of(kind.config, kind.variance);
+    const auto files = model_files(model);
+    write_model(folder.path(), files);
+    const Model back = load_model(folder.path());
+    EXPECT_THAT(back.warnings, IsEmpty()) << kind.name;
+    EXPECT_EQ(back.config, model.config) << kind.name;
+    EXPECT_EQ(back.view.variance, kind.variance) << kind.name;
+    EXPECT_TRUE(std::ranges::equal(back.params.all(), model.params.all())) << kind.name;
+    EXPECT_EQ(files.contains("model_index.json"), kind.why_not.empty()) << kind.name;
+    EXPECT_THAT(files.at("ddpm.json"), HasSubstr(kind.why_not)) << kind.name;
+  }
+}
+
+// Older readers would make another network of it; others they may read as before.
+TEST(Model, TheFormatIsRaisedOnlyWhereOlderReadersWouldBeWrong) {
+  for (const Kind& kind : kinds()) {
+    const bool newer = kind.config.attention_heads > 0 || kind.config.skip_rescale ||
+                       kind.why_not.find("by the time") != std::string::npos;
+    EXPECT_THAT(model_files(model_of(kind.config, kind.variance)).at("ddpm.json"),
+                HasSubstr(newer ? "\"format\": 2" : "\"format\": 1"))
+        << kind.name;
+  }
+}
+
+// As diffusers counts: the class that stands for none is the table's last row.
+TEST(Model, TheNullClassIsARowOfTheTable) {
+  UNetConfig config = tiny_model().config;
+  config.num_classes = 10;
+  config.null_class = true;
+  const auto files = model_files(model_of(config));
+  EXPECT_THAT(files.at("unet/config.json"), HasSubstr("\"num_class_embeds\": 11"));
+  EXPECT_THAT(files.at("ddpm.json"), HasSubstr("\"null_class\": 10"));
+  const TensorFile weights = value_or_throw(parse_safetensors(files.at(kWeights), "own"));
+  EXPECT_EQ(weights.tensors.at("class_embedding.weight").shape,
+            (std::vector<std::int64_t>{11, 16}));
+}
+
 TEST(Model, HalvesAreWrittenOnRequestAndReadAsFloats) {
   const TempFolder folder;
   const Model model = tiny_model();

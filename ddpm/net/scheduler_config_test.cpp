@@ -288,8 +288,8 @@ TEST(ModelExtras, AreRefusedWhenTheyContradictTheScheduler) {
 }
 
 TEST(ModelExtras, OfANewerFormatAreRefusedWithTheVersionThatIsNeeded) {
-  const Case table[] = {{"format", "2", "try a newer ddpm"},
-                        {"format", "0", "expected 1..1"},
+  const Case table[] = {{"format", "3", "try a newer ddpm"},
+                        {"format", "0", "expected 1..2"},
                         {"format", "\"1\"", "an integer"},
                         {"eps_from", "\"x0\"", "raw or limited_x0"},
                         {"prediction", "\"eps\"", "mu or score"},

@@ -29,15 +29,30 @@ void init_weight(const ParamSpec& spec, const NoiseKey& key, std::span<float> ou
   }
 }
 
+// Of a table, or of Fourier frequencies.
+bool is_embedding(const std::string& name) {
+  return name == "time_proj.weight" || name == "class_embedding.weight";
+}
+
+void init_embedding(const ParamSpec& spec, const NoiseKey& key, std::span<float> out) {
+  fill_normal(key, out);
+  if (spec.shape.size() > 1) return;
+  constexpr float kFourierScale = 16;
+  for (float& w : out) w *= kFourierScale;
+}
+
 }  // namespace
 
 Params init_unet(const Graph& graph, std::uint64_t seed) {
   Params params(graph.params());
   for (std::size_t i = 0; i < params.specs().size(); ++i) {
     const ParamSpec& spec = params.specs()[i];
+    const NoiseKey key{.seed = seed, .purpose = Purpose::init_weights, .image = i};
     const std::span<float> values = params.tensor(spec.name);
-    if (spec.shape.size() > 1) {
-      init_weight(spec, {.seed = seed, .purpose = Purpose::init_weights, .image = i}, values);
+    if (is_embedding(spec.name)) {
+      init_embedding(spec, key, values);
+    } else if (spec.shape.size() > 1) {
+      init_weight(spec, key, values);
     } else if (ends_with(spec.name, ".weight")) {  // a norm's gain
       std::fill(values.begin(), values.end(), 1.0f);
     }

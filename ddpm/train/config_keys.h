@@ -35,9 +35,10 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("data", "path", data.path);
   visit("data", "eval", data.eval);
   visit("data", "flip", data.flip);
+  visit("data", "shift", data.shift, Integers{0, 4096});
 
   visit("net", "in_channels", net.in_channels, Integers{1, 4});
-  visit("net", "out_channels", net.out_channels, Integers{1, 4});
+  visit("net", "out_channels", net.out_channels, Integers{1, 8});
   visit("net", "height", net.height, Integers{1, 4096});
   visit("net", "width", net.width, Integers{1, 4096});
   visit("net", "block_out_channels", net.block_out_channels, Integers{2, 8192});
@@ -50,10 +51,26 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("net", "flip_sin_to_cos", net.flip_sin_to_cos);
   visit("net", "freq_shift", net.freq_shift, Reals{0, 1});
   visit("net", "downsample_padding", net.downsample_padding, Integers{0, 1});
+  visit("net", "resnet_time_scale_shift", net.resnet_time_scale_shift);
+  visit("net", "attention_heads", net.attention_heads, Integers{0, 8192});
+  visit("net", "add_attention", net.add_attention);
+  visit("net", "attn_norm_num_groups", net.attn_norm_num_groups, Integers{0, 8192});
+  visit("net", "mid_block_scale_factor", net.mid_block_scale_factor, Reals{0, 1e6, true, false});
+  visit("net", "skip_rescale", net.skip_rescale);
+  visit("net", "downsample_type", net.downsample_type);
+  visit("net", "upsample_type", net.upsample_type);
+  visit("net", "center_input_sample", net.center_input_sample);
+  visit("net", "time_embedding_type", net.time_embedding_type);
+  visit("net", "time_embedding_dim", net.time_embedding_dim, Integers{0, 65536});
+  visit("net", "divide_by_time", net.divide_by_time);
+  visit("net", "num_classes", net.num_classes, Integers{0, 1'000'000});
+  visit("net", "null_class", net.null_class);
 
   visit("diffusion", "schedule", diffusion.schedule);
   visit("diffusion", "prediction", diffusion.prediction);
   visit("diffusion", "variance", diffusion.variance);
+  visit("diffusion", "loss", diffusion.loss);
+  visit("diffusion", "time_sampler", diffusion.time_sampler);
 
   visit("train", "steps", train.steps, Integers{1, kMaxSteps});
   visit("train", "batch", train.batch, Integers{1, 65536});

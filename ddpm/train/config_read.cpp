@@ -8,6 +8,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/suggest.h"
 #include "ddpm/base/utf8.h"
+#include "ddpm/diffusion/variance.h"
 #include "ddpm/train/config_check.h"
 #include "ddpm/train/config_keys.h"
 
@@ -292,7 +293,22 @@ class Reader {
   }
 
   void read(const Source& source, Variance& value) {
-    read_name(source, value, std::array{Variance::fixed_small, Variance::fixed_large});
+    read_name(source, value,
+              std::array{Variance::fixed_small, Variance::fixed_large, Variance::learned,
+                         Variance::learned_range});
+  }
+
+  void read(const Source& source, TimeEmbedding& value) {
+    using enum TimeEmbedding;
+    read_name(source, value, std::array{positional, fourier, learned});
+  }
+
+  void read(const Source& source, TimeShift& value) {
+    read_name(source, value, std::array{TimeShift::add, TimeShift::scale_shift});
+  }
+
+  void read(const Source& source, Resample& value) {
+    read_name(source, value, std::array{Resample::conv, Resample::resnet});
   }
 
   void read(const Source& source, cpu::Recompute& value) {
@@ -319,7 +335,14 @@ toml::table parse_toml(const std::string& text, const std::string& file) {
 // size.
 void fill_defaults(Keys& keys, const Reader& reader) {
   UNetConfig& net = keys.run.net;
-  if (!reader.seen("net.out_channels")) net.out_channels = net.in_channels;
+  if (!reader.seen("net.out_channels")) {
+    net.out_channels = net.in_channels * (is_learned(keys.run.diffusion.variance) ? 2 : 1);
+  }
+  // UNet2DModel leaves the middle's attention without a norm there unless it is given groups.
+  if (net.resnet_time_scale_shift == TimeShift::scale_shift &&
+      !reader.seen("net.attn_norm_num_groups")) {
+    net.attn_norm_num_groups = net.norm_num_groups;
+  }
   if (reader.seen("net.attention_resolutions")) return;
   for (std::size_t i = 0; i < net.block_out_channels.size(); ++i) {
     if (net.height >> i == 16) keys.attention_resolutions = {16};

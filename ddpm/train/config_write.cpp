@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <string>
+#include <type_traits>
 
 #include "ddpm/train/config_check.h"
 #include "ddpm/train/config_keys.h"
@@ -44,13 +45,14 @@ class Writer {
   static std::string form(const std::vector<int>& value) {
     return fmt::format("[{}]", fmt::join(value, ", "));
   }
-  static std::string form(Prediction value) { return quoted(std::string(to_string(value))); }
-  static std::string form(Variance value) { return quoted(std::string(to_string(value))); }
-  static std::string form(cpu::Recompute value) { return quoted(std::string(to_string(value))); }
-  // Integers, flags, and doubles in the shortest form that reads back to the same bits.
+  // Names; integers, flags, and doubles in the shortest form that reads back to the same bits.
   template <class T>
   static std::string form(T value) {
-    return fmt::format("{}", value);
+    if constexpr (std::is_enum_v<T>) {
+      return quoted(std::string(to_string(value)));
+    } else {
+      return fmt::format("{}", value);
+    }
   }
 
   std::string text_;

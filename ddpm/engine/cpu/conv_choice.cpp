@@ -12,9 +12,9 @@ namespace {
 constexpr int kLeastChannels = 16, kLeastSide = 3, kLeastSideOfWeightGradient = 7;
 
 bool fits_winograd(const Attributes& a, const Shape& in, const Shape& out, int least_side) {
-  return a.kernel == 3 && a.stride == 1 && a.pad_before == 1 && a.pad_after == 1 &&
-         in.c >= kLeastChannels && out.c >= kLeastChannels && in.h >= least_side &&
-         in.w >= least_side;
+  return a.kernel == 3 && a.width() == 3 && a.stride == 1 && a.pad_before == 1 &&
+         a.pad_after == 1 && in.c >= kLeastChannels && out.c >= kLeastChannels &&
+         in.h >= least_side && in.w >= least_side;
 }
 
 ConvAlgorithm choose(bool winograd, Profile profile) {

@@ -1,4 +1,5 @@
 #include "ddpm/base/error.h"
+#include "ddpm/engine/cpu/conditions.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/cpu/passes.h"
 #include "ddpm/engine/cpu/program.h"
@@ -14,19 +15,23 @@ class CpuDenoiser : public Denoiser {
       : time_steps_(time_rows.steps),
         program_(std::move(tape), max_batch, pool, profile),
         time_table_(program_, std::move(time_rows)),
+        conditions_(program_.graph(), max_batch),
         input_(program_.view(input_rows(program_.graph()).at(0))),
         output_(program_.view(program_.graph().output)) {
     program_.pack(params);
   }
 
-  void predict(std::span<const float> x, std::span<const double> time,
-               std::span<const int>, std::span<float> out) override {
+  void predict(std::span<const float> x, std::span<const double> time, std::span<const int> label,
+               std::span<float> out) override {
     const int images = static_cast<int>(time.size());
+    DDPM_CHECK(images <= max_batch(), "{} images, at most {}", images, max_batch());
     DDPM_CHECK(x.size() == images * input_.shape.size());
     DDPM_CHECK(out.size() == images * out_shape().size());
+    conditions_.set(time, label);
     write_planar(input_, x);
-    time_table_.write(time);
-    program_.run(time_steps_, program_.steps(), {.images = images, .time = time});
+    time_table_.write(conditions_.time(), conditions_.label());
+    program_.run(time_steps_, program_.steps(),
+                 {.images = images, .time = conditions_.time(), .label = conditions_.label()});
     read_planar(output_, out);
   }
 
@@ -38,6 +43,7 @@ class CpuDenoiser : public Denoiser {
   int time_steps_;
   Program program_;
   TimeTable time_table_;
+  Conditions conditions_;
   View input_, output_;
 };
 

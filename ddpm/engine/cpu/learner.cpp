@@ -3,6 +3,7 @@
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
+#include "ddpm/engine/cpu/conditions.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/cpu/gradient_sum.h"
 #include "ddpm/engine/cpu/passes.h"
@@ -20,6 +21,7 @@ class CpuLearner : public Learner {
         program_(training_tape(g, recompute), micro_batch, pool, profile),
         input_(program_.view(input_rows(g.graph).at(0))),
         d_out_(program_.view(g.d_out)),
+        conditions_(g.graph, micro_batch),
         max_slices_(max_slices),
         weights_(params),
         ema_(params),
@@ -47,11 +49,11 @@ class CpuLearner : public Learner {
   ThreadPool& pool_;
   Program program_;
   View input_, d_out_;
+  Conditions conditions_;  // of the last forward
   int max_slices_;
   Params weights_, ema_, moment1_, moment2_;
   GradientSum sum_;
   std::vector<int> slices_;  // of the last forward
-  std::vector<double> time_;
   std::vector<std::uint64_t> sample_;
   Run run_;
   std::vector<float> output_;
@@ -68,10 +70,11 @@ std::span<const float> CpuLearner::forward(const Batch& batch) {
              static_cast<int>(images));
   DDPM_CHECK(batch.x.size() == images * input_.shape.size() && batch.sample.size() == images);
   slices_.assign(batch.slices.begin(), batch.slices.end());
-  time_.assign(batch.time.begin(), batch.time.end());
+  conditions_.set(batch.time, batch.label);
   sample_.assign(batch.sample.begin(), batch.sample.end());
   run_ = {.images = static_cast<int>(images),
-          .time = time_,
+          .time = conditions_.time(),
+          .label = conditions_.label(),
           .sample = sample_,
           .seed = batch.seed,
           .step = batch.step,

@@ -6,6 +6,7 @@
 
 #include "ddpm/base/philox.h"
 #include "ddpm/engine/cpu/program.h"
+#include "ddpm/engine/engine.h"
 #include "ddpm/net/unet.h"
 
 namespace ddpm::cpu {
@@ -44,6 +45,55 @@ inline std::vector<Graph> small_unets(double dropout = 0.3) {
                  .attention_head_dim = head});
   };
   return {net(8, 24, 4, 8), net(16, 32, 8, 0), net(32, 48, 16, 0)};
+}
+
+/// What newer networks have, each kind with what the others lack.
+inline std::vector<UNetConfig> varied_configs(double dropout = 0) {
+  const UNetConfig base{.in_channels = 3,
+                        .out_channels = 3,
+                        .height = 8,
+                        .width = 12,
+                        .block_out_channels = {8, 24},
+                        .attention = {false, true},
+                        .layers_per_block = 1,
+                        .norm_num_groups = 4,
+                        .dropout = dropout};
+  UNetConfig improved = base;  // improved-diffusion's
+  improved.out_channels = 6;
+  improved.resnet_time_scale_shift = TimeShift::scale_shift;
+  improved.attention_heads = 2;
+  improved.attn_norm_num_groups = 3;
+  improved.num_classes = 4;
+  improved.null_class = true;
+  UNetConfig song = base;  // score SDE's
+  song.time_embedding_type = TimeEmbedding::fourier;
+  song.divide_by_time = song.skip_rescale = song.center_input_sample = true;
+  song.attention = {true, false};
+  song.downsample_type = song.upsample_type = Resample::resnet;
+  song.class_timestep = true;
+  UNetConfig odd = base;
+  odd.time_embedding_type = TimeEmbedding::learned;
+  odd.num_train_timesteps = 1000;
+  odd.time_embedding_dim = 20;
+  odd.resnet_time_scale_shift = TimeShift::scale_shift;
+  odd.up_attention = {true, false};
+  odd.attention_head_dim = 5;  // of 8 and 24 channels: one head, four
+  odd.mid_block_scale_factor = 1.5;
+  odd.num_classes = 5;
+  UNetConfig bare = base;
+  bare.mid_block = bare.add_attention = false;
+  bare.attention = {false, false};
+  return {improved, song, odd, bare};
+}
+
+/// Labels that a network of the config takes.
+inline std::vector<int> labels_for(const UNetConfig& config, std::size_t images) {
+  std::vector<int> labels(images, kNoLabel);
+  if (!config.conditional()) return labels;
+  for (std::size_t i = 0; i < images; ++i) {
+    labels[i] = config.null_class && i % 3 == 1 ? kNoLabel : static_cast<int>(i * 3 % 4);
+  }
+  return labels;
 }
 
 inline constexpr int kTestImages = 3;

@@ -25,23 +25,25 @@ class NormGradientBase : public RowOp {
         a_(c.node.a),
         needs_params_(needs_params),
         workspace_(c.workspace) {
-    workspace_.require(6 * static_cast<std::size_t>(g_.chunk));
+    workspace_.require(8 * static_cast<std::size_t>(g_.chunk));
   }
 
-  // memory: shift, gain, then two doubles a channel. `d`: where SiLU's gradient goes.
-  void sum_chunk(int image, int first, float* memory, const View& d) const {
+  // memory: shift, gain, then two doubles a channel. `affine`, `d`: for SiLU's gradient, and where
+  // it goes.
+  void sum_chunk(int image, int first, float* memory, const ChannelAffine& affine,
+                 const View& d) const {
     float* shift = memory;
     float* gain = memory + g_.chunk;
     double* sums = reinterpret_cast<double*>(memory + 2 * g_.chunk);
     const float* stats = stats_.image(image);
-    norm_coefficients(g_, stats, params_.weight, first, shift, gain);
+    norm_coefficients(g_, stats, affine.weight, first, shift, gain);
     kernels().affine_sums({.x = x_.image(image) + first,
                            .x_stride = static_cast<std::size_t>(x_.stride()),
                            .dy = dy_.image(image) + first,
                            .dy_stride = static_cast<std::size_t>(dy_.stride()),
                            .shift = shift,
                            .gain = gain,
-                           .bias = params_.bias.data() + first,
+                           .bias = affine.bias,
                            .d = a_.silu ? d.image(image) + first : nullptr,
                            .d_stride = static_cast<std::size_t>(d.stride()),
                            .sums = sums,
@@ -71,7 +73,7 @@ class NormalizeSumsRow : public NormGradientBase {
 
   void run(const Run& run, ThreadPool& pool) override {
     for_chunks(pool, run.images, g_, workspace_, [&](int image, int first, float* memory) {
-      sum_chunk(image, first, memory, View{});
+      sum_chunk(image, first, memory, channel_affine(g_, params_, nullptr, first, nullptr), View{});
     });
   }
 };
@@ -81,25 +83,29 @@ class NormalizeSumsRow : public NormGradientBase {
 class NormalizeDxRow : public NormGradientBase {
  public:
   explicit NormalizeDxRow(const RowContext& c) : NormGradientBase(c, c.in[3], true), dx_(c.out) {
-    if (a_.add_residual) residual_ = c.in[4];
+    if (a_.modulated) modulation_ = c.in[4];
+    if (a_.add_residual) residual_ = c.in.back();
   }
 
   void run(const Run& run, ThreadPool& pool) override {
     for_chunks(pool, run.images, g_, workspace_, [&](int image, int first, float* memory) {
-      if (a_.with_sums) sum_chunk(image, first, memory, dx_);
-      finish(image, first, memory);
+      const float* modulation = a_.modulated ? modulation_.image(image) : nullptr;
+      const ChannelAffine affine =
+          channel_affine(g_, params_, modulation, first, memory + 6 * g_.chunk);
+      if (a_.with_sums) sum_chunk(image, first, memory, affine, dx_);
+      finish(image, first, memory, affine.weight);
     });
   }
 
  private:
-  void finish(int image, int first, float* memory) const {
+  void finish(int image, int first, float* memory, const float* weight) const {
     float* shift = memory;
     float* p = shift + g_.chunk;
     float* q = p + g_.chunk;
     float* r = q + g_.chunk;
     std::fill_n(memory, 4 * g_.chunk, 0.0f);
     for (int g = g_.first_group(first); g < g_.last_group(first); ++g) {
-      coefficients(image, g, first, shift, p, q, r);
+      coefficients(image, g, first, weight, shift, p, q, r);
     }
     const View& d = a_.silu ? dx_ : dy_;
     kernels().affine_dx(
@@ -119,35 +125,37 @@ class NormalizeDxRow : public NormGradientBase {
          .width = g_.width_of(first)});
   }
 
-  void coefficients(int image, int g, int first, float* shift, float* p, float* q, float* r) const {
+  // weight: of channel `first` on, as the results.
+  void coefficients(int image, int g, int first, const float* weight, float* shift, float* p,
+                    float* q, float* r) const {
     const float* sum_dy = sums_.image(image);
     const float* sum_dy_xhat = sum_dy + g_.channels;
-    const std::vector<float>& weight = params_.weight;
     double m1 = 0, m2 = 0;
     for (int c = g * g_.size; c < (g + 1) * g_.size; ++c) {
-      m1 += static_cast<double>(weight[c]) * sum_dy[c];
-      m2 += static_cast<double>(weight[c]) * sum_dy_xhat[c];
+      m1 += static_cast<double>(weight[c - first]) * sum_dy[c];
+      m2 += static_cast<double>(weight[c - first]) * sum_dy_xhat[c];
     }
     const double n = static_cast<double>(g_.size) * g_.pixels;
     const double s = stats_.image(image)[g_.count + g];
     for (int c = g * g_.size - first, i = 0; i < g_.size; ++c, ++i) {
       shift[c] = stats_.image(image)[g];
-      p[c] = static_cast<float>(s * weight[first + c]);
+      p[c] = static_cast<float>(s * weight[c]);
       q[c] = static_cast<float>(-s * s * m2 / n);
       r[c] = static_cast<float>(-s * m1 / n);
     }
   }
 
-  View dx_, residual_;
+  View dx_, residual_, modulation_;
 };
 
-// The sums of normalize_sums, added over the images of each slice.
+// The sums of normalize_sums, added over the images of each slice; times 1 + s where the image has
+// a modulation.
 class NormalizeDwRow : public RowOp {
  public:
   explicit NormalizeDwRow(const RowContext& c)
-      : weight_name_(c.node.param + ".weight"),
-        bias_name_(c.node.param + ".bias"),
-        sums_(c.in[0]) {}
+      : weight_name_(c.node.param + ".weight"), bias_name_(c.node.param + ".bias"), sums_(c.in[0]) {
+    if (c.node.a.modulated) modulation_ = c.in[1];
+  }
 
   void run(const Run& run, ThreadPool&) override {
     int first = 0;
@@ -157,16 +165,53 @@ class NormalizeDwRow : public RowOp {
       std::fill(weight.begin(), weight.end(), 0.0f);
       std::fill(bias.begin(), bias.end(), 0.0f);
       for (int n = first; n < first + run.slices[s]; ++n) {
-        const float* sums = sums_.image(n);
-        for (std::size_t c = 0; c < bias.size(); ++c) bias[c] += sums[c];
-        for (std::size_t c = 0; c < weight.size(); ++c) weight[c] += sums[bias.size() + c];
+        add(sums_.image(n), modulation_.data ? modulation_.image(n) : nullptr, weight, bias);
       }
     }
   }
 
  private:
+  static void add(const float* sums, const float* modulation, std::span<float> weight,
+                  std::span<float> bias) {
+    const auto factor = [&](std::size_t c) { return modulation ? 1 + modulation[c] : 1.0f; };
+    for (std::size_t c = 0; c < bias.size(); ++c) bias[c] += sums[c] * factor(c);
+    for (std::size_t c = 0; c < weight.size(); ++c) {
+      weight[c] += sums[bias.size() + c] * factor(c);
+    }
+  }
+
   std::string weight_name_, bias_name_;
-  View sums_;
+  View sums_, modulation_;
+};
+
+// By s: sum of dy (xhat weight + bias); by t: sum of dy.
+class NormalizeDmRow : public RowOp {
+ public:
+  explicit NormalizeDmRow(const RowContext& c) : sums_(c.in[0]), y_(c.out), param_(c.node.param) {}
+
+  void pack(const Params& params, ThreadPool&) override {
+    const auto w = params.tensor(param_ + ".weight"), b = params.tensor(param_ + ".bias");
+    weight_.assign(w.begin(), w.end());
+    bias_.assign(b.begin(), b.end());
+  }
+
+  void run(const Run& run, ThreadPool&) override {
+    const std::size_t channels = weight_.size();
+    for (int n = 0; n < run.images; ++n) {
+      const float* sums = sums_.image(n);
+      float* y = y_.image(n);
+      for (std::size_t c = 0; c < channels; ++c) {
+        y[c] = sums[channels + c] * weight_[c] + sums[c] * bias_[c];
+        y[channels + c] = sums[c];
+      }
+      std::fill(y + 2 * channels, y + y_.width(), 0.0f);
+    }
+  }
+
+ private:
+  View sums_, y_;
+  std::string param_;
+  std::vector<float> weight_, bias_;
 };
 
 }  // namespace
@@ -179,6 +224,8 @@ std::unique_ptr<RowOp> make_norm_gradient_row(const RowContext& c) {
       return std::make_unique<NormalizeDxRow>(c);
     case Op::normalize_dw:
       return std::make_unique<NormalizeDwRow>(c);
+    case Op::normalize_dm:
+      return std::make_unique<NormalizeDmRow>(c);
     default:
       return nullptr;
   }

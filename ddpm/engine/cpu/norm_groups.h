@@ -45,9 +45,22 @@ struct NormParams {
   std::vector<float> weight, bias;
 };
 
+/// Weight and bias of a chunk's channels for one image, padding included.
+struct ChannelAffine {
+  const float* weight;
+  const float* bias;
+};
+
+/// The parameters' own; or, where the image has a modulation (scales s, then shifts t, of all
+/// channels), weight (1 + s) and bias (1 + s) + t, which are written to `memory`: 2 floats a
+/// channel of the chunk.
+ChannelAffine channel_affine(const NormGroups& g, const NormParams& params, const float* modulation,
+                             int first, float* memory);
+
 /// For the channels of a chunk of one image, padding included: shift = mean, gain = rstd * weight.
-void norm_coefficients(const NormGroups& g, const float* stats, const std::vector<float>& weight,
-                       int first, float* shift, float* gain);
+/// `weight`: of the chunk's first channel on.
+void norm_coefficients(const NormGroups& g, const float* stats, const float* weight, int first,
+                       float* shift, float* gain);
 
 std::unique_ptr<RowOp> make_norm_gradient_row(const RowContext& c);  // normalize_*
 

@@ -45,7 +45,8 @@ class NormalizeRow : public RowOp {
         params_(c.node.param, g_),
         a_(c.node.a),
         workspace_(c.workspace) {
-    workspace_.require(3 * static_cast<std::size_t>(g_.chunk));
+    if (a_.modulated) modulation_ = c.in[2];
+    workspace_.require(4 * static_cast<std::size_t>(g_.chunk));
   }
 
   void pack(const Params& params, ThreadPool&) override { params_.pack(params); }
@@ -56,12 +57,15 @@ class NormalizeRow : public RowOp {
       if (a_.with_stats) norm_stats(x_, g_, a_.epsilon, image, first, stats, memory);
       float* shift = memory;
       float* gain = memory + g_.chunk;
-      norm_coefficients(g_, stats, params_.weight, first, shift, gain);
+      const float* modulation = a_.modulated ? modulation_.image(image) : nullptr;
+      const auto [weight, bias] =
+          channel_affine(g_, params_, modulation, first, memory + 2 * g_.chunk);
+      norm_coefficients(g_, stats, weight, first, shift, gain);
       kernels().affine({.x = x_.image(image) + first,
                         .x_stride = static_cast<std::size_t>(x_.stride()),
                         .shift = shift,
                         .gain = gain,
-                        .bias = params_.bias.data() + first,
+                        .bias = bias,
                         .y = y_.image(image) + first,
                         .y_stride = static_cast<std::size_t>(y_.stride()),
                         .pixels = g_.pixels,
@@ -71,7 +75,7 @@ class NormalizeRow : public RowOp {
   }
 
  private:
-  View x_, stats_, y_;
+  View x_, stats_, y_, modulation_;
   NormGroups g_;
   NormParams params_;
   Attributes a_;
@@ -153,13 +157,28 @@ void NormParams::pack(const Params& params) {
   std::copy(b.begin(), b.end(), bias.begin());
 }
 
-void norm_coefficients(const NormGroups& g, const float* stats, const std::vector<float>& weight,
-                       int first, float* shift, float* gain) {
+ChannelAffine channel_affine(const NormGroups& g, const NormParams& params, const float* modulation,
+                             int first, float* memory) {
+  const float* weight = params.weight.data() + first;
+  const float* bias = params.bias.data() + first;
+  if (modulation == nullptr) return {weight, bias};
+  std::fill_n(memory, 2 * g.chunk, 0.0f);
+  for (int c = first; c < std::min(first + g.chunk, g.channels); ++c) {
+    const int i = c - first;
+    const float factor = 1 + modulation[c];
+    memory[i] = weight[i] * factor;
+    memory[g.chunk + i] = bias[i] * factor + modulation[g.channels + c];
+  }
+  return {memory, memory + g.chunk};
+}
+
+void norm_coefficients(const NormGroups& g, const float* stats, const float* weight, int first,
+                       float* shift, float* gain) {
   std::fill_n(shift, g.chunk, 0.0f);
   std::fill_n(gain, g.chunk, 0.0f);
   for (int c = first; c < std::min(first + g.chunk, g.channels); ++c) {
     shift[c - first] = stats[c / g.size];
-    gain[c - first] = stats[g.count + c / g.size] * weight[c];
+    gain[c - first] = stats[g.count + c / g.size] * weight[c - first];
   }
 }
 

@@ -41,13 +41,13 @@ class Fuser {
     if (silu) tape_.remove(row);
   }
 
-  // ([silu_dx], sums, normalize_dx) -> normalize_dx in its place; normalize_dw follows it. With a
-  // SiLU before: from the norm's input and the SiLU's dy.
+  // ([silu_dx], sums, normalize_dx) -> normalize_dx in its place; the other readers of the sums
+  // follow it. With a SiLU before: from the norm's input and the SiLU's dy.
   void fuse_gradient(Value sums) {
     const auto all_readers = readers(tape_);
     const auto dx = std::find_if(all_readers[sums].begin(), all_readers[sums].end(),
                                  [&](Value v) { return node(v).op == Op::normalize_dx; });
-    if (dx == all_readers[sums].end()) return;
+    if (dx == all_readers[sums].end() || !may_follow(all_readers, sums, *dx)) return;
     Node fused = node(*dx);
     fused.a.with_sums = true;
     const Value dy = fused.inputs[2];
@@ -60,10 +60,21 @@ class Fuser {
     tape_.graph.replace(*dx, std::move(fused));
     tape_.remove(sums);
     for (const Value reader : all_readers[sums]) {
-      if (node(reader).op != Op::normalize_dw) continue;
+      if (reader == *dx) continue;
       tape_.remove(reader);
       tape_.insert(tape_.step_of(*dx) + 1, reader);
     }
+  }
+
+  // Whether nothing before `dx` reads what the sums' other readers make.
+  bool may_follow(const std::vector<std::vector<Value>>& all_readers, Value sums, Value dx) const {
+    for (const Value reader : all_readers[sums]) {
+      if (reader == dx) continue;
+      for (const Value next : all_readers[reader]) {
+        if (tape_.step_of(next) < tape_.step_of(dx)) return false;
+      }
+    }
+    return true;
   }
 
   // Whether v is the value of the norm that `dx` is the gradient of.

@@ -5,13 +5,14 @@
 namespace ddpm::cpu {
 namespace {
 
+// Of time and label; nothing that an image's own x goes into.
 std::vector<bool> of_time_alone(const Graph& graph) {
   std::vector<bool> result;
   for (const Node& node : graph.nodes()) {
     const bool from_time =
         !node.inputs.empty() &&
         std::all_of(node.inputs.begin(), node.inputs.end(), [&](Value v) { return result[v]; });
-    result.push_back(node.op == Op::time_embedding || from_time);
+    result.push_back(node.op == Op::time_embedding || node.op == Op::embedding || from_time);
   }
   return result;
 }

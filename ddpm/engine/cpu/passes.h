@@ -10,7 +10,7 @@ namespace ddpm::cpu {
 /// Dropout is the identity outside training: its readers read its input.
 void drop_dropout(Tape& tape);
 
-/// Rows that depend on the time alone, moved to the front of the tape, after the inputs.
+/// Rows that depend on time and label alone, moved to the front of the tape, after the inputs.
 struct TimeRows {
   int steps = 0;              // the inputs' and theirs
   std::vector<Value> values;  // what later rows read of them; empty in a net without time
@@ -20,6 +20,9 @@ TimeRows hoist_time_rows(Tape& tape);
 /// An add whose operand is a convolution, its data gradient or group norm's, and has no other
 /// reader, becomes part of it (epilogue.h).
 void fuse_epilogues(Tape& tape);
+
+/// A ReLU whose operand is a convolution that nothing else reads becomes part of it.
+void fuse_relus(Tape& tape);
 
 /// Group norm's statistics, affine function and SiLU become one row; so do SiLU's gradient and the
 /// two rows of the norm's. What lies between is never stored.

@@ -35,11 +35,19 @@ std::unique_ptr<RowOp> make_row(const RowContext& c) {
     default:
       break;
   }
-  for (const auto make : {make_norm_row, make_attention_row, make_simple_row}) {
+  for (const auto make :
+       {make_norm_row, make_attention_row, make_condition_row, make_pool_row, make_simple_row}) {
     if (auto row = make(c)) return row;
   }
   DDPM_CHECK(false, "no row for {}", to_string(c.node.op));
   return nullptr;
+}
+
+bool trains(const Tape& tape) {
+  return std::ranges::any_of(tape.order, [&](Value row) {
+    const Op op = tape.graph.node(row).op;
+    return op == Op::conv_dw || op == Op::normalize_dw;
+  });
 }
 
 }  // namespace
@@ -59,8 +67,15 @@ Program::Program(Tape tape, int max_images, ThreadPool& pool, Profile profile)
     if (rows_[v]) continue;  // runs twice
     std::vector<View> in;
     for (const Value input : graph().node(v).inputs) in.push_back(view(input));
-    rows_[v] =
-        make_row({graph(), graph().node(v), view(v), in, workspace_, pool.threads(), profile});
+    rows_[v] = make_row({.graph = graph(),
+                         .node = graph().node(v),
+                         .out = view(v),
+                         .in = in,
+                         .workspace = workspace_,
+                         .threads = pool.threads(),
+                         .max_images = max_images,
+                         .training = trains(tape_),
+                         .profile = profile});
   }
   workspace_.allocate();
 }

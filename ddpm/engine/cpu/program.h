@@ -19,6 +19,8 @@ class Program {
   Program(const Graph& graph, int max_images, ThreadPool& pool, Profile profile = Profile::f32)
       : Program(tape_of(graph), max_images, pool, profile) {}
 
+  /// Takes over new parameter values. Where the tape makes parameter gradients, rows may look at
+  /// `params` as long as it runs.
   void pack(const Params& params);
 
   /// Runs the tape's steps [first, last). The caller has written the inputs; run.images <=

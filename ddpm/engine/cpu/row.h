@@ -17,6 +17,7 @@ namespace ddpm::cpu {
 struct Run {
   int images = 0;
   std::span<const double> time;
+  std::span<const int> label;             // empty in a network without classes
   std::span<const std::uint64_t> sample;  // keys dropout
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
@@ -64,6 +65,8 @@ struct RowContext {
   std::vector<View> in;
   Workspace& workspace;
   int threads;
+  int max_images;
+  bool training = false;  // the parameters change between runs
   Profile profile = Profile::f32;
 };
 
@@ -78,8 +81,10 @@ std::unique_ptr<RowOp> make_winograd_conv_dx(const RowContext& c);
 std::unique_ptr<RowOp> make_winograd_conv_dw(const RowContext& c);
 std::unique_ptr<RowOp> make_norm_row(const RowContext& c);  // norm_stats, normalize*, sum_pixels
 std::unique_ptr<RowOp> make_attention_row(
-    const RowContext& c);  // dot_tokens, softmax*, mix_tokens*
+    const RowContext& c);                                   // dot_tokens, softmax*, mix_tokens*
+std::unique_ptr<RowOp> make_pool_row(const RowContext& c);  // max_pool, avg_pool, flatten
 std::unique_ptr<RowOp> make_dropout(const RowContext& c);
-std::unique_ptr<RowOp> make_simple_row(const RowContext& c);  // the element-wise rows and copies
+std::unique_ptr<RowOp> make_condition_row(const RowContext& c);  // what reads time or label
+std::unique_ptr<RowOp> make_simple_row(const RowContext& c);     // the element-wise rows and copies
 
 }  // namespace ddpm::cpu

@@ -1,10 +1,6 @@
-// Rows whose outputs each depend on a few inputs: element-wise functions, copies, the time
-// embedding.
+// Rows whose outputs each depend on a few inputs: element-wise functions and copies.
 #include <algorithm>
-#include <cmath>
 
-#include "ddpm/base/error.h"
-#include "ddpm/base/exact.h"
 #include "ddpm/engine/cpu/row.h"
 
 namespace ddpm::cpu {
@@ -42,6 +38,8 @@ class ElementwiseRow : public RowOp {
         return kernels().silu_dx(a, b, y, n);
       case Op::scale:
         return kernels().scale(a, alpha_, y, n);
+      case Op::relu:
+        return kernels().relu(a, y, n);
       default:
         return kernels().add(a, b, y, n);
     }
@@ -151,38 +149,29 @@ class CopyChannelsRow : public RowOp {
   bool clear_;  // a last part that lies in place has zeros in its padding
 };
 
-// Sinusoids in float32 as diffusers computes them: frequencies, angles and results each rounded to
-// float.
-class TimeEmbeddingRow : public RowOp {
+// alpha x + beta of the real channels: padding stays zero.
+class ScaleAndShiftRow : public RowOp {
  public:
-  explicit TimeEmbeddingRow(const RowContext& c) : y_(c.out), flip_(c.node.a.flip_sin_to_cos) {
-    const int half = y_.shape.c / 2;
-    const auto scale = static_cast<float>(half - c.node.a.freq_shift);
-    constexpr auto kLogPeriod = static_cast<float>(-9.210340371976184);  // -log(10000)
-    for (int i = 0; i < half; ++i) {
-      const float exponent = kLogPeriod * static_cast<float>(i) / scale;
-      frequencies_.push_back(static_cast<float>(exact::exp(exponent)));
-    }
-  }
+  explicit ScaleAndShiftRow(const RowContext& c)
+      : x_(c.in[0]),
+        y_(c.out),
+        alpha_(static_cast<float>(c.node.a.alpha)),
+        beta_(static_cast<float>(c.node.a.beta)) {}
 
-  void run(const Run& run, ThreadPool&) override {
-    const auto half = static_cast<int>(frequencies_.size());
-    for (int n = 0; n < run.images; ++n) {
-      float* sines = y_.image(n) + (flip_ ? half : 0);
-      float* cosines = y_.image(n) + (flip_ ? 0 : half);
-      for (int i = 0; i < half; ++i) {
-        const float angle = static_cast<float>(run.time[n]) * frequencies_[i];
-        sines[i] = static_cast<float>(exact::sin(angle));
-        cosines[i] = static_cast<float>(exact::cos(angle));
+  void run(const Run& run, ThreadPool& pool) override {
+    pool.run(run.images, [&](int n, int) {
+      for (int p = 0; p < y_.pixels(); ++p) {
+        const float* x = x_.pixel(n, p);
+        float* y = y_.pixel(n, p);
+        for (int c = 0; c < y_.shape.c; ++c) y[c] = x[c] * alpha_ + beta_;
+        std::fill(y + y_.shape.c, y + y_.width(), 0.0f);
       }
-      std::fill(y_.image(n) + y_.shape.c, y_.image(n) + y_.width(), 0.0f);
-    }
+    });
   }
 
  private:
-  View y_;
-  bool flip_;
-  std::vector<float> frequencies_;
+  View x_, y_;
+  float alpha_, beta_;
 };
 
 // The caller writes inputs before the run.
@@ -197,11 +186,12 @@ std::unique_ptr<RowOp> make_simple_row(const RowContext& c) {
   switch (c.node.op) {
     case Op::input:
       return std::make_unique<InputRow>();
-    case Op::time_embedding:
-      return std::make_unique<TimeEmbeddingRow>(c);
+    case Op::scale:
+      if (c.node.a.beta != 0) return std::make_unique<ScaleAndShiftRow>(c);
+      return std::make_unique<ElementwiseRow>(c);
     case Op::silu:
     case Op::silu_dx:
-    case Op::scale:
+    case Op::relu:
       return std::make_unique<ElementwiseRow>(c);
     case Op::add:
       if (c.in[1].shape == c.out.shape) return std::make_unique<ElementwiseRow>(c);

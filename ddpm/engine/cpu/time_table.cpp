@@ -17,25 +17,30 @@ TimeTable::TimeTable(Program& program, TimeRows rows, int capacity)
   }
   entries_.reset(new float[capacity_ * entry_floats_]);  // not make_unique: it would touch them
   missing_.reserve(program_.max_images());
+  missing_time_.reserve(program_.max_images());
+  missing_label_.reserve(program_.max_images());
 }
 
-void TimeTable::write(std::span<const double> time) {
+void TimeTable::write(std::span<const double> time, std::span<const int> label) {
   if (views_.empty()) return;
   ++batch_;
   missing_.clear();
-  for (const double t : time) {
-    const std::uint64_t key = std::bit_cast<std::uint64_t>(t);
-    const int i = find(key);
+  missing_time_.clear();
+  missing_label_.clear();
+  const auto key_of = [&](std::size_t n) {
+    return Key{std::bit_cast<std::uint64_t>(time[n]), label.empty() ? 0 : label[n]};
+  };
+  for (std::size_t n = 0; n < time.size(); ++n) {
+    const int i = find(key_of(n));
     if (i >= 0) {
       last_batch_[i] = batch_;
-    } else if (std::none_of(missing_.begin(), missing_.end(),
-                            [&](double m) { return std::bit_cast<std::uint64_t>(m) == key; })) {
-      missing_.push_back(t);
+    } else {
+      add_missing(key_of(n), time[n]);
     }
   }
   compute_missing();
   for (std::size_t n = 0; n < time.size(); ++n) {
-    const float* from = entry(find(std::bit_cast<std::uint64_t>(time[n])));
+    const float* from = entry(find(key_of(n)));
     for (const View& view : views_) {
       std::copy_n(from, view.image_size(), view.image(static_cast<int>(n)));
       from += view.image_size();
@@ -43,21 +48,28 @@ void TimeTable::write(std::span<const double> time) {
   }
 }
 
+void TimeTable::add_missing(const Key& key, double time) {
+  if (std::find(missing_.begin(), missing_.end(), key) != missing_.end()) return;
+  missing_.push_back(key);
+  missing_time_.push_back(time);
+  missing_label_.push_back(key.label);
+}
+
 // The rows' memory is free for other values between runs, so every value is kept here.
 void TimeTable::compute_missing() {
   if (missing_.empty()) return;
   const int images = static_cast<int>(missing_.size());
-  program_.run(0, rows_.steps, {.images = images, .time = missing_});
+  program_.run(0, rows_.steps, {.images = images, .time = missing_time_, .label = missing_label_});
   for (int n = 0; n < images; ++n) {
     const int i = free_entry();
-    keys_[i] = std::bit_cast<std::uint64_t>(missing_[n]);
+    keys_[i] = missing_[n];
     last_batch_[i] = batch_;
     float* to = entry(i);
     for (const View& view : views_) to = std::copy_n(view.image(n), view.image_size(), to);
   }
 }
 
-int TimeTable::find(std::uint64_t key) const {
+int TimeTable::find(const Key& key) const {
   const auto end = keys_.begin() + used_;
   const auto found = std::find(keys_.begin(), end, key);
   return found == end ? -1 : static_cast<int>(found - keys_.begin());

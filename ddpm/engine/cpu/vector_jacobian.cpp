@@ -1,4 +1,5 @@
 #include "ddpm/base/error.h"
+#include "ddpm/engine/cpu/conditions.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/cpu/passes.h"
 #include "ddpm/engine/cpu/program.h"
@@ -15,23 +16,27 @@ class CpuVectorJacobian : public VectorJacobian {
         input_(program_.view(input_rows(program_.graph()).at(0))),
         output_(program_.view(program_.graph().output)),
         d_out_(program_.view(g.d_out)),
-        d_input_(program_.view(g.d_input)) {
+        d_input_(program_.view(g.d_input)),
+        conditions_(g.graph, max_batch) {
     program_.pack(params);
   }
 
   std::span<const float> forward(std::span<const float> x, std::span<const double> time,
-                                 std::span<const int>) override {
-    time_.assign(time.begin(), time.end());
+                                 std::span<const int> label) override {
+    DDPM_CHECK(static_cast<int>(time.size()) <= max_batch());
+    conditions_.set(time, label);
     DDPM_CHECK(x.size() == time.size() * input_.shape.size());
+    x_.assign(x.begin(), x.end());
     out_.resize(time.size() * output_.shape.size());
-    write_planar(input_, x);
-    program_.run(0, program_.tape().forward, run());
+    run_forward();
     read_planar(output_, out_);
     return out_;
   }
 
   void backward(std::span<const float> v, std::span<float> d_x) override {
-    DDPM_CHECK(v.size() == out_.size() && d_x.size() == time_.size() * input_.shape.size());
+    DDPM_CHECK(v.size() == out_.size() && d_x.size() == conditions_.images() * input_.shape.size());
+    if (!fresh_) run_forward();
+    fresh_ = false;
     write_planar(d_out_, v);
     program_.run(program_.tape().forward, program_.steps(), run());
     read_planar(d_input_, d_x);
@@ -42,12 +47,23 @@ class CpuVectorJacobian : public VectorJacobian {
   int max_batch() const override { return program_.max_images(); }
 
  private:
-  Run run() const { return {.images = static_cast<int>(time_.size()), .time = time_}; }
+  // The backward pass writes over activations as soon as it has read them.
+  void run_forward() {
+    write_planar(input_, x_);
+    program_.run(0, program_.tape().forward, run());
+    fresh_ = true;
+  }
+
+  Run run() const {
+    return {
+        .images = conditions_.images(), .time = conditions_.time(), .label = conditions_.label()};
+  }
 
   Program program_;
   View input_, output_, d_out_, d_input_;
-  std::vector<double> time_;  // of the last forward
-  std::vector<float> out_;
+  Conditions conditions_;  // of the last forward
+  std::vector<float> x_, out_;
+  bool fresh_ = false;  // whether the last forward's activations are still there
 };
 
 }  // namespace

@@ -6,6 +6,8 @@
 #define DDPM_ENGINE_CPU_WINOGRAD_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 
 #include "ddpm/engine/cpu/math-inl.h"
@@ -139,14 +141,16 @@ void transform_input(const TileTransform& a) { transform_tiles<InputAxis>(a); }
 void transform_gradient(const TileTransform& a) { transform_tiles<GradientAxis>(a); }
 
 // R tiles by W vectors of one component.
-template <int R, int W>
+template <int R, int W, bool kAdd>
 HWY_INLINE void tile_block(const TileProduct& a, const float* HWY_RESTRICT v,
                            const float* HWY_RESTRICT u, float* HWY_RESTRICT m) {
   V acc[R][W];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 16
-    for (int w = 0; w < W; ++w) acc[r][w] = hn::Zero(D());
+    for (int w = 0; w < W; ++w) {
+      acc[r][w] = kAdd ? load(m + (r * W + w) * kWidth) : hn::Zero(D());
+    }
   }
   for (int c = 0; c < a.channels; ++c, u += W * kWidth) {
     V weights[W];
@@ -166,29 +170,40 @@ HWY_INLINE void tile_block(const TileProduct& a, const float* HWY_RESTRICT v,
   }
 }
 
-template <int W>
+// Begins to load the k-th of kComponents parts of what comes next.
+HWY_INLINE void fetch_part(const TileProduct& a, int k) {
+  constexpr std::size_t kLine = 64 / sizeof(float);
+  const std::size_t part = a.next_floats / kComponents;
+  for (std::size_t i = k * part; i < (k + 1) * part; i += kLine) hwy::Prefetch(a.next + i);
+}
+
+template <int W, bool kAdd>
 HWY_NOINLINE void tile_product_of(const TileProduct& a) {
   constexpr int kRows = kWidth == 16 ? 8 : kWidth == 8 ? 6 : 4;  // fills the register file
-  constexpr int kFew = kRows / 2;
+  constexpr int kFew = kRows / 2, kFewest = kFew / 2;
   for (int k = 0; k < kComponents; ++k) {
     const float* v = a.v + k * a.v_component;
-    const float* u = a.u + static_cast<std::size_t>(k) * a.channels * W * kWidth;
+    const float* u = a.u + k * a.u_component;
     float* m = a.m + k * a.m_component;
+    constexpr std::size_t kStep = std::size_t{1} * W * kWidth;
+    fetch_part(a, k);
     int t = 0;
     for (; t + kFew < a.tiles; t += kRows) {
-      tile_block<kRows, W>(a, v + t * a.v_tile, u, m + static_cast<std::size_t>(t) * W * kWidth);
+      tile_block<kRows, W, kAdd>(a, v + t * a.v_tile, u, m + t * kStep);
     }
-    if (t < a.tiles) {
-      tile_block<kFew, W>(a, v + t * a.v_tile, u, m + static_cast<std::size_t>(t) * W * kWidth);
+    if (t + kFewest < a.tiles) {
+      tile_block<kFew, W, kAdd>(a, v + t * a.v_tile, u, m + t * kStep);
+    } else if (t < a.tiles) {
+      tile_block<kFewest, W, kAdd>(a, v + t * a.v_tile, u, m + t * kStep);
     }
   }
 }
 
 void tile_product(const TileProduct& a) {
   if (a.vectors == 2) {
-    tile_product_of<2>(a);
+    a.add ? tile_product_of<2, true>(a) : tile_product_of<2, false>(a);
   } else {
-    tile_product_of<1>(a);
+    a.add ? tile_product_of<1, true>(a) : tile_product_of<1, false>(a);
   }
 }
 
@@ -212,6 +227,7 @@ HWY_INLINE void output_tiles(const TileOutput& a) {
             if (kVector) value = hn::Add(value, load(vector + c));
             if (kResidual)
               value = hn::Add(value, load(residual + pixels[i] * a.residual_pixel + c));
+            if (a.relu) value = hn::Max(value, hn::Zero(D()));
             store(value, y + pixels[i] * a.y_pixel + c);
           });
     }
@@ -227,15 +243,14 @@ void transform_output(const TileOutput& a) {
 }
 
 void transform_weight(const WeightTransform& a) {
-  const int width = a.vectors * kWidth;
-  for (int c = 0; c < a.channels; ++c) {
-    for (int column = 0; column < width; column += kWidth) {
-      const float* w = a.w + static_cast<std::size_t>(c) * 9 * width + column;
-      float* u = a.u + static_cast<std::size_t>(c) * width + column;
-      transform_square<WeightAxis>([&](int i) HWY_ATTR { return load(w + i * width); },
-                                   [&](int i, V value)
-                                       HWY_ATTR { store(value, u + i * a.u_component); });
-    }
+  constexpr int kTaps = 9;
+  const std::size_t step = a.u_component;
+  const int vectors = a.channels * a.vectors;
+  const float* HWY_RESTRICT w = a.w;
+  float* HWY_RESTRICT u = a.u;
+  for (int i = 0; i < vectors; ++i, w += kTaps * kWidth, u += kWidth) {
+    transform_square<WeightAxis>([=](int tap) HWY_ATTR { return load(w + tap * kWidth); },
+                                 [=](int k, V value) HWY_ATTR { store(value, u + k * step); });
   }
 }
 

@@ -38,14 +38,18 @@ struct TileTransform {
   TileLayout layout;
 };
 
-/// m[k][t][column] = sum over channels of v[k][t][c] * u[k][c][column].
+/// m[k][t][column] = (add: m +) sum over channels of v[k][t][c] * u[k][c][column].
 struct TileProduct {
   const float* v;  // [component][tile][channel] by the strides
   std::size_t v_component, v_tile;
   const float* u;  // [component][channel][vectors * vector width]
+  std::size_t u_component;
   int channels, tiles, vectors;
   float* m;  // [component][tile rounded up to kTileRows][vectors * vector width]
   std::size_t m_component;
+  bool add;
+  const float* next = nullptr;  // what is read after this product: fetched meanwhile
+  std::size_t next_floats = 0;
 };
 inline constexpr int kTileRows = 24;  // a multiple of every kernel's block of rows
 
@@ -63,12 +67,13 @@ struct TileOutput {
   std::size_t vector_image;
   const float* residual;  // of image 0, or null
   std::size_t residual_image, residual_pixel;
+  bool relu = false;  // max(y, 0) at last
   float* y;
   std::size_t y_image, y_pixel;
 };
 
-/// u[k][c][column] from w[c][tap][column] for `channels` channels; columns = vectors * vector
-/// width.
+/// u[k][c][column] from w[c][vector][tap][lane], in this order, for `channels` channels; columns =
+/// vectors * vector width.
 struct WeightTransform {
   const float* w;
   int channels, vectors;
