@@ -129,6 +129,7 @@ Model load_model(const fs::path& folder) {
       read_scheduler_config(read_json(scheduler), scheduler.string(), extras, model.warnings);
   model.schedule = std::move(process.schedule);
   model.view = process.view;
+  model.codec = extras.codec;
   check_channels(model.config, model.view.variance, config.string());
   model.graph = unet(model.config);
   model.params = take_params(model.graph.params(), read_weights(net, model.warnings), net.string());
