@@ -42,6 +42,7 @@ void build(CLI::App& app) {
   app.get_formatter()->column_width(36);
   add_train(app);
   add_sample(app);
+  add_join(app);
   add_plan(app);
   add_predict(app);
   add_forward(app);

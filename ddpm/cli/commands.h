@@ -8,6 +8,7 @@ namespace ddpm::cli {
 
 void add_train(CLI::App& app);
 void add_sample(CLI::App& app);
+void add_join(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_forward(CLI::App& app);

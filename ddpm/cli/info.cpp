@@ -74,9 +74,15 @@ std::string heads_of(const UNetConfig& net) {
   return "one head";
 }
 
-std::string classes_of(const UNetConfig& net) {
+std::string classes_of(const Model& model) {
+  const UNetConfig& net = model.config;
   if (net.class_timestep) return "any number, embedded as times are";
-  return fmt::format("{}{}", net.num_classes, net.null_class ? ", and one for images without" : "");
+  std::string text =
+      fmt::format("{}{}", net.num_classes, net.null_class ? ", and one for images without" : "");
+  for (std::size_t i = 0; i < model.class_names.size(); ++i) {
+    text += fmt::format("{} {} {}", i == 0 ? ":" : ",", i, one_line(model.class_names[i]));
+  }
+  return text;
 }
 
 // What the network is beside its sizes; "" for the paper's.
@@ -101,6 +107,8 @@ std::string features_of(const UNetConfig& net) {
 
 void model_as_json(const Model& model) {
   const UNetConfig& net = model.config;
+  std::vector<Json> names;
+  for (const std::string& name : model.class_names) names.push_back(json_string(to_utf8(name)));
   print_json("ddpm.info/1",
              {{"kind", json_string("model")},
               {"path", json_string(to_utf8(model.folder.string()))},
@@ -113,6 +121,7 @@ void model_as_json(const Model& model) {
               {"attention_resolutions", json_integers(attention_heights(net))},
               {"layers_per_block", json_integer(net.layers_per_block)},
               {"classes", json_integer(net.num_classes)},
+              {"class_names", json_list(std::move(names))},
               {"null_class", json_bool(net.null_class)},
               {"unet", unet_config_json(net)},
               {"schedule", json_string(schedule_name(model.schedule))},
@@ -137,7 +146,7 @@ void model_info(const Model& model, bool json) {
   if (const std::string features = features_of(net); !features.empty()) {
     put_line("features    {}", features);
   }
-  if (net.conditional()) put_line("classes     {}", classes_of(net));
+  if (net.conditional()) put_line("classes     {}", classes_of(model));
   put_line("schedule    {}: T = {}, beta {:.6g} to {:.6g}, alpha_bar(T) = {:.4g}",
            one_line(schedule_name(schedule)), schedule.T(), schedule.beta(1),
            schedule.beta(schedule.T()), schedule.alpha_bar(schedule.T()));

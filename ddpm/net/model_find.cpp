@@ -23,23 +23,22 @@ std::vector<fs::path> from_environment() {
   return places;
 }
 
-// In the order in which they are looked at; the last two follow a program that was moved after the
-// build.
+// In the order in which they are looked at. A program takes what was installed beside it.
 std::vector<fs::path> places() {
   std::vector<fs::path> all = from_environment();
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  if (!program.empty()) {
+    const fs::path up = program.parent_path().parent_path();
+    all.push_back(up / "share" / "ddpm" / "models");
+    all.push_back(up / "models");
+  }
 #ifdef DDPM_SOURCE_MODELS
   all.emplace_back(DDPM_SOURCE_MODELS);
 #endif
 #ifdef DDPM_INSTALLED_MODELS
   all.emplace_back(DDPM_INSTALLED_MODELS);
 #endif
-  std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-  if (!program.empty()) {
-    const fs::path up = program.parent_path().parent_path();
-    all.push_back(up / "models");
-    all.push_back(up / "share" / "ddpm" / "models");
-  }
   return all;
 }
 

@@ -25,6 +25,7 @@ struct Extras {
   std::optional<Prediction> prediction;  // mu or score
   std::optional<Variance> variance;  // learned (a log-variance, which it is not there) or optimal
   std::vector<double> mean_eps_squared, eps_error;  // ModelView's, T numbers each or none
+  std::vector<std::string> class_names;             // Model's
   std::string schedule;  // spec of a schedule that diffusers knows only as trained_betas
   Json codec;                        // null, or kept as it is
   std::optional<int> height, width;  // for a config whose sample_size is null
