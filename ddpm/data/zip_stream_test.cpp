@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ddpm/data/zip.h"
+#include "ddpm/base/zip.h"
 
 namespace ddpm {
 namespace {
