@@ -98,7 +98,7 @@ std::vector<int> mixing_times(const InterpolateArgs& args, std::span<const int> 
   const int T = chain.front();
   std::vector<int> times;
   if (args.times.empty()) {
-    for (const int quarters : {1, 2, 3, 4}) times.push_back(nearest_time(chain, T * quarters / 4));
+    for (const int eighths : {1, 2, 3, 4}) times.push_back(nearest_time(chain, T * eighths / 8));
   }
   for (const int t : args.times) {
     if (t < 1 || t > T) {
@@ -197,8 +197,9 @@ void add_interpolate(CLI::App& app) {
   command->add_option("b", args->b, "likewise")->required();
   command->add_option("--data", args->data, "data set that A and B are numbers of");
   command
-      ->add_option("--at", args->times,
-                   "times t at which to mix, a row each, as 250,500 (default: quarters of T)")
+      ->add_option(
+          "--at", args->times,
+          "times t at which to mix, a row each, as 250,500 (default: 1/8, 1/4, 3/8 and 1/2 of T)")
       ->delimiter(',');
   command->add_option("--mixes", args->mixes, "images between lambda = 0 and lambda = 1")
       ->check(whole_number())

@@ -57,10 +57,11 @@ void print_bound(const NllSubject& subject, const BoundReport& r) {
   print_subject(subject, r.images.size());
   const std::string process =
       r.steps < subject.T ? fmt::format("re-spaced to {} steps", r.steps) : std::string("whole");
-  put_line(
-      "bound         {}, variance {}, decoder {}{}", process, subject.variance, subject.decoder,
-      subject.estimate > 0 ? fmt::format(", estimated from {} terms an image", subject.estimate)
-                           : "");
+  put_line("bound         {}, variance {}, decoder {}{}", process, subject.variance,
+           subject.decoder,
+           subject.estimate > 0
+               ? fmt::format(", estimated from at most {} terms an image", subject.estimate)
+               : "");
   put_line("bits/dim      {}", with_error(r.mean.total(), r.standard_error));
   put_line("  L_T         {:.3g}  (prior)", r.mean.prior);
   put_line("  sum L_t     {:.4f}  (t = 1..{})", r.mean.between, r.steps - 1);

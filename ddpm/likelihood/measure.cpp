@@ -1,9 +1,12 @@
 #include "ddpm/likelihood/measure.h"
 
 #include <algorithm>
+#include <deque>
+#include <optional>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/philox.h"
+#include "ddpm/diffusion/estimate.h"
 
 namespace ddpm {
 namespace {
@@ -11,13 +14,11 @@ namespace {
 // Gathers one process's terms. Sums are in the order of the images, and of t within an image.
 class Meter {
  public:
-  Meter(const BoundProcess& process, std::size_t images, int estimate)
-      : process_(process),
-        weight_(estimate > 0 ? (process.steps() - 1.0) / estimate : 1),
-        images_(images),
-        terms_(static_cast<std::size_t>(process.steps())) {}
+  Meter(const BoundProcess& process, std::size_t images)
+      : process_(process), images_(images), terms_(static_cast<std::size_t>(process.steps())) {}
 
-  void add(const Reading& r) {
+  // A term that stands for others weighs more than 1 in its image's bound.
+  void add(const Reading& r, double weight) {
     const int k = process_.step_at(r.t);
     if (k == 0) return;
     const BoundTerm term = process_.term(k, r.x0, r.eps, r.out);
@@ -34,7 +35,7 @@ class Meter {
     ++sum.images;
     ImageBound& image = images_[r.image];
     if (k > 1) {
-      image.between += weight_ * term.bits_per_dim;
+      image.between += weight * term.bits_per_dim;
     } else {  // once an image
       image.decoder += term.bits_per_dim;
       image.prior = process_.prior(r.x0);
@@ -71,7 +72,6 @@ class Meter {
 
  private:
   const BoundProcess& process_;
-  double weight_;
   std::vector<ImageBound> images_;
   std::vector<TermMean> terms_;  // of step k at k - 1; sums until report()
 };
@@ -87,35 +87,45 @@ std::vector<int> times_of(std::span<const BoundProcess> processes) {
   return times;
 }
 
-std::vector<int> estimate_times_of(const BoundProcess& process, std::size_t image,
-                                   const MeasureOptions& options) {
-  const double u = uniform({.seed = options.seed, .purpose = Purpose::bound_time, .image = image});
-  std::vector<int> times = {process.time(1)};
-  for (const int k : estimate_times(process.steps(), options.estimate, u)) {
-    times.push_back(process.time(k));
+// What to ask about each image: all times, or an estimate's.
+class Questions {
+ public:
+  Questions(std::span<const BoundProcess> processes, const MeasureOptions& options)
+      : process_(processes[0]), options_(options) {
+    for (const int t : times_of(processes)) all_.push_back({t, 1});
+    if (options.estimate > 0) estimate_.emplace(process_.schedule(), options.estimate);
   }
-  return times;
-}
+
+  std::vector<EstimateTerm> of(std::size_t image) const {
+    if (!estimate_) return all_;
+    const NoiseKey key{.seed = options_.seed, .purpose = Purpose::bound_time, .image = image};
+    std::vector<EstimateTerm> terms = estimate_->draw(uniform(key));
+    for (EstimateTerm& term : terms) term.t = process_.time(term.t);
+    terms.insert(terms.begin(), {process_.time(1), 1});
+    return terms;
+  }
+
+ private:
+  const BoundProcess& process_;
+  const MeasureOptions& options_;
+  std::vector<EstimateTerm> all_;
+  std::optional<EstimateTimes> estimate_;
+};
 
 void check(std::span<const BoundProcess> processes, const TestImages& images,
            const MeasureOptions& options) {
   DDPM_CHECK(!processes.empty() && images.count > 0, "{}, {}", processes.size(), images.count);
-  if (options.estimate == 0) return;
-  DDPM_CHECK(processes.size() == 1, "{} processes", processes.size());
-  if (processes[0].steps() < 2) {
-    throw Error(
-        "[likelihood] estimate: got a process of 1 step, expected at least 2; its bound "
-        "needs no estimate");
-  }
+  DDPM_CHECK(options.estimate == 0 || processes.size() == 1, "{} processes", processes.size());
 }
 
 }  // namespace
 
 std::int64_t evaluations(std::span<const BoundProcess> processes, std::size_t images,
                          const MeasureOptions& options) {
-  const std::int64_t each =
-      options.estimate > 0 ? options.estimate + 1 : std::ssize(times_of(processes));
-  return each * static_cast<std::int64_t>(images);
+  const Questions questions(processes, options);
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < images; ++i) total += std::ssize(questions.of(i));
+  return total;
 }
 
 std::vector<BoundReport> measure_bounds(std::span<const BoundProcess> processes,
@@ -124,21 +134,23 @@ std::vector<BoundReport> measure_bounds(std::span<const BoundProcess> processes,
                                         const MeasureObserver& observer, const Reader::Sink& also) {
   check(processes, images, options);
   std::vector<Meter> meters;
-  for (const BoundProcess& process : processes) {
-    meters.emplace_back(process, images.count, options.estimate);
-  }
+  for (const BoundProcess& process : processes) meters.emplace_back(process, images.count);
+  const Questions questions(processes, options);
   std::int64_t done = 0;
-  const std::int64_t total = evaluations(processes, images.count, options);
+  const std::int64_t total = observer ? evaluations(processes, images.count, options) : 0;
+  std::deque<double> weights;  // of the readings to come
   Reader reader(denoiser, whole, images, options.seed, [&](const Reading& r) {
-    for (Meter& meter : meters) meter.add(r);
+    for (Meter& meter : meters) meter.add(r, weights.front());
+    weights.pop_front();
     if (also) also(r);
     if (++done % denoiser.max_batch() != 0 || !observer) return;
     observer(done, total, r.image > 0 ? meters.front().so_far(r.image) : NAN);
   });
-  const std::vector<int> all = times_of(processes);
   for (std::size_t i = 0; i < images.count; ++i) {
-    const auto times = options.estimate > 0 ? estimate_times_of(processes[0], i, options) : all;
-    for (const int t : times) reader.ask(i, t);
+    for (const auto& [t, weight] : questions.of(i)) {
+      weights.push_back(weight);
+      reader.ask(i, t);
+    }
   }
   reader.finish();
   std::vector<BoundReport> reports;

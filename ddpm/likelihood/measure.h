@@ -35,8 +35,8 @@ struct BoundReport {
 
 struct MeasureOptions {
   std::uint64_t seed = 0;
-  /// 0: every term of every image. K: besides L_T and L_0, K terms an image at evenly spaced times
-  /// moved by one random number (estimate_times): unbiased, an image's number and all.
+  /// 0: every term of every image. K: besides L_T and L_0, at most K terms an image, weighted
+  /// (EstimateTimes): unbiased, an image's number and the mean.
   int estimate = 0;
 };
 

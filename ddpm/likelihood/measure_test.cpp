@@ -109,7 +109,8 @@ TEST(MeasureBounds, EstimateAgreesWithTheWholeBoundWithinItsError) {
     EXPECT_EQ(estimate.images[3].prior, whole.images[3].prior);
     std::int64_t asked = 0;
     for (const TermMean& term : estimate.terms) asked += term.images;
-    EXPECT_EQ(asked, 96 * (terms + 1));
+    EXPECT_LE(asked, 96 * (terms + 1));
+    EXPECT_GE(asked, 96 * 2);
   }
 }
 
