@@ -17,5 +17,13 @@ void add_data(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_metrics(CLI::App& app);
+void add_nll(CLI::App& app);
+void add_progressive(CLI::App& app);
+void add_interpolate(CLI::App& app);
+void add_compress(CLI::App& app);
+void add_decompress(CLI::App& app);
+void add_truncate(CLI::App& app);
+void add_verify(CLI::App& app);
+void add_rd(CLI::App& app);
 
 }  // namespace ddpm::cli

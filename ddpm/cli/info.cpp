@@ -5,6 +5,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/utf8.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/info_ddpc.h"
 #include "ddpm/cli/options.h"
 #include "ddpm/cli/output.h"
 #include "ddpm/image/png.h"
@@ -200,6 +201,7 @@ void png_info(const std::string& path, bool json) {
 void file_info(const std::string& path, bool json) {
   const std::string bytes = value_or_throw(read_file(path));
   if (bytes.compare(0, 8, "\x89PNG\r\n\x1A\n") == 0) return png_info(path, json);
+  if (bytes.starts_with("DDPC")) return ddpc_info(path, bytes, json);
   if (std::filesystem::path(path).extension() == ".png")
     return png_info(path, json);  // says what is wrong
   tensors_info(path, value_or_throw(parse_safetensors(bytes, path)), json);
@@ -219,9 +221,9 @@ void run_info(const InfoArgs& args) {
 void add_info(CLI::App& app) {
   auto args = std::make_shared<InfoArgs>();
   auto* command =
-      app.add_subcommand("info", "What a model, a tensor file or one of our PNGs holds.");
+      app.add_subcommand("info", "What a model, a tensor file, a DDPC file or one of our PNGs holds.");
   command
-      ->add_option("what", args->what, "model (folder, run or name), FILE.safetensors or FILE.png")
+      ->add_option("what", args->what, "model (folder, run or name), FILE.safetensors, FILE.ddpc or FILE.png")
       ->required();
   command->add_flag("--json", args->json, "print it as JSON");
   command->callback([args] { run_info(*args); });

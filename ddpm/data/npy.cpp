@@ -9,7 +9,7 @@
 #include <cstring>
 #include <optional>
 
-#include "ddpm/data/zip.h"
+#include "ddpm/base/zip.h"
 
 namespace ddpm {
 namespace {

@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 #include "ddpm/data/test_files.h"
-#include "ddpm/data/zip.h"
+#include "ddpm/base/zip.h"
 
 namespace ddpm {
 namespace {

@@ -102,6 +102,7 @@ Model without_weights(const Part& config, const Part& scheduler, const Extras& e
   Process process = read_scheduler_config(scheduler.json, scheduler.name, extras, model.warnings);
   model.schedule = std::move(process.schedule);
   model.view = process.view;
+  model.codec = extras.codec;
   model.class_names = extras.class_names;
   check_class_names(model);
   check_channels(model.config, model.view.variance, config.name);
@@ -117,16 +118,6 @@ Json index_json() {
                       {"_diffusers_version", json_string(kDiffusersVersion)},
                       {"scheduler", pair("DDPMScheduler")},
                       {"unet", pair("UNet2DModel")}});
-}
-
-std::string weights(const Params& params, WeightType type) {
-  TensorFile file{.tensors = {}, .metadata = {{"format", "pt"}}};
-  for (const ParamSpec& spec : params.specs()) {
-    const auto make = type == WeightType::f16 ? f16_tensor : f32_tensor;
-    file.tensors[spec.name] =
-        make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
-  }
-  return encode_safetensors(file);
 }
 
 std::string model_card(const Model& model) {
@@ -146,6 +137,16 @@ std::string model_card(const Model& model) {
 }
 
 }  // namespace
+
+std::string encode_weights(const Params& params, WeightType type) {
+  TensorFile file{.tensors = {}, .metadata = {{"format", "pt"}}};
+  for (const ParamSpec& spec : params.specs()) {
+    const auto make = type == WeightType::f16 ? f16_tensor : f32_tensor;
+    file.tensors[spec.name] =
+        make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
+  }
+  return encode_safetensors(file);
+}
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;
@@ -194,7 +195,7 @@ std::map<std::string, std::string> model_files(const Model& model, WeightType ty
       {"scheduler/scheduler_config.json",
        write_json(scheduler_config_json(model.schedule, model.view))},
       {"unet/config.json", write_json(unet_config_json(model.config))},
-      {"unet/diffusion_pytorch_model.safetensors", weights(model.params, type)},
+      {"unet/diffusion_pytorch_model.safetensors", encode_weights(model.params, type)},
   };
   if (why_not_diffusers(model).empty()) files["model_index.json"] = write_json(index_json());
   return files;

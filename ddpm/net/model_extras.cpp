@@ -117,6 +117,7 @@ Extras read_extras(const Json& json, const std::string& file, Warnings& warnings
   extras.class_names = keys.words("class_names", {});
   if (keys.find("height") != nullptr) extras.height = keys.integer("height", 0);
   if (keys.find("width") != nullptr) extras.width = keys.integer("width", 0);
+  if (const Json* codec = keys.find("codec")) extras.codec = *codec;
   read_net(keys, extras);
   keys.ignore({"diffusers"});
   std::ranges::copy(keys.finish(), std::back_inserter(warnings));
@@ -153,6 +154,7 @@ Json extras_json(const Model& model) {
   if (!diffusers_betas(model.schedule) && !model.schedule.spec().empty()) {
     members["schedule"] = json_string(model.schedule.spec());
   }
+  if (!model.codec.is(Json::Kind::null)) members["codec"] = model.codec;
   if (!model.class_names.empty()) members["class_names"] = word_list(model.class_names);
   const std::string why_not = why_not_diffusers(model);
   if (!why_not.empty()) members["diffusers"] = json_string("no model_index.json: " + why_not);

@@ -1,4 +1,5 @@
 // Where a model's name leads.
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -46,6 +47,22 @@ bool is_plain_name(const std::string& name) {
 }
 
 }  // namespace
+
+std::vector<fs::path> known_models() {
+  std::vector<fs::path> all;
+  for (const fs::path& place : places()) {
+    std::error_code ignored;
+    std::vector<fs::path> here;
+    for (const auto& entry : fs::directory_iterator(place, ignored)) {
+      if (entry.is_directory(ignored)) here.push_back(entry.path());
+    }
+    std::ranges::sort(here);
+    for (fs::path& path : here) {
+      if (std::ranges::find(all, path) == all.end()) all.push_back(std::move(path));
+    }
+  }
+  return all;
+}
 
 fs::path find_model(const std::string& name) {
   std::error_code ignored;

@@ -1,4 +1,4 @@
-#include "ddpm/data/zip.h"
+#include "ddpm/base/zip.h"
 
 #include <zlib.h>
 
@@ -138,7 +138,7 @@ Result<std::vector<ZipEntry>> list_zip(std::string_view bytes, const std::string
   const auto directory = find_directory(bytes);
   if (!directory) {
     return fail(FailureCode::corrupt,
-                "[data] {}: not a ZIP archive, or cut short: its directory is missing", name);
+                "[zip] {}: not a ZIP archive, or cut short: its directory is missing", name);
   }
   std::vector<ZipEntry> entries;
   std::uint64_t at = directory->offset;
@@ -149,7 +149,7 @@ Result<std::vector<ZipEntry>> list_zip(std::string_view bytes, const std::string
     const std::uint64_t extra = here ? number(bytes, at + 30, 2) : 0;
     const std::uint64_t comment = here ? number(bytes, at + 32, 2) : 0;
     if (!here || !inside(bytes, at + kCentralSize, names + extra + comment)) {
-      return fail(FailureCode::corrupt, "[data] {}: entry {} of the ZIP directory is cut short",
+      return fail(FailureCode::corrupt, "[zip] {}: entry {} of the ZIP directory is cut short",
                   name, i);
     }
     ZipEntry entry{.name = std::string(bytes.substr(at + kCentralSize, names)),
@@ -164,7 +164,7 @@ Result<std::vector<ZipEntry>> list_zip(std::string_view bytes, const std::string
     packed += sound ? entry.packed : 0;
     if (!sound || packed > bytes.size()) {
       return fail(FailureCode::corrupt,
-                  "[data] {}: entry {} of the ZIP directory has sizes that can't be", name, i);
+                  "[zip] {}: entry {} of the ZIP directory has sizes that can't be", name, i);
     }
     entries.push_back(std::move(entry));
     at += kCentralSize + names + extra + comment;
@@ -175,12 +175,12 @@ Result<std::vector<ZipEntry>> list_zip(std::string_view bytes, const std::string
 Result<std::string> read_zip_entry(std::string_view bytes, const ZipEntry& entry,
                                    const std::string& name) {
   if (entry.method != 0 && entry.method != 8) {
-    return fail(FailureCode::unsupported,
-                "[data] {}: {} is {}, expected a stored or deflated entry", name, entry.name,
+    return fail(FailureCode::unsupported, "[zip] {}: {} is {}, expected a stored or deflated entry",
+                name, entry.name,
                 entry.method < 0 ? "encrypted" : fmt::format("packed by method {}", entry.method));
   }
   const auto broken = [&](const char* what) {
-    return fail(FailureCode::corrupt, "[data] {}: {} in the archive {}", name, entry.name, what);
+    return fail(FailureCode::corrupt, "[zip] {}: {} in the archive {}", name, entry.name, what);
   };
   if (!plausible(bytes, entry) || number(bytes, entry.offset, 4) != kLocal) {
     return broken("has no local header");
