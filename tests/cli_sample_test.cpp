@@ -147,7 +147,7 @@ TEST_F(Sample, PartsTogetherAreTheWhole) {
   for (const std::string kind : {"npy", "npz"}) {
     const std::string whole = sampled({"-n", "41", "-o", "x." + kind}, "x." + kind);
     Words join = {"join", "-o", "joined." + kind};
-    for (int i = 1; i <= 3; ++i) {
+    for (int i = 0; i < 3; ++i) {
       const std::string part = fmt::format("part{}.{}", i, kind);
       EXPECT_EQ(sample({"-n", "41", "--shard", fmt::format("{}/3", i), "-o", part}).code, 0);
       join.push_back(part);
@@ -158,7 +158,7 @@ TEST_F(Sample, PartsTogetherAreTheWhole) {
     EXPECT_EQ(bytes("joined." + kind), whole);
   }
   ASSERT_EQ(sample({"-n", "41", "-o", "whole/"}).code, 0);
-  for (const char* shard : {"2/2", "1/2"}) {
+  for (const char* shard : {"1/2", "0/2"}) {
     ASSERT_EQ(sample({"-n", "41", "--shard", shard, "-o", "parts/"}).code, 0);
   }
   EXPECT_EQ(tree(folder_ / "parts"), tree(folder_ / "whole"));
@@ -186,7 +186,7 @@ TEST_F(Sample, JoinRefusesWhatDoesNotFit) {
 }
 
 TEST_F(Sample, ShardsThatMakeNoSenseAreRefused) {
-  for (const char* shard : {"0/2", "3/2", "1", "1/", "/2", "a/b", "1/2/3", "-1/2", "1/0", "1/9"}) {
+  for (const char* shard : {"2/2", "3/2", "1", "1/", "/2", "a/b", "1/2/3", "-1/2", "0/0", "1/9"}) {
     const Outcome outcome = sample({"-n", "8", "--shard", shard, "-o", "x.npy"});
     EXPECT_EQ(outcome.code, 2) << shard;
     EXPECT_THAT(outcome.err, HasSubstr(fmt::format("got --shard {}", shard)));

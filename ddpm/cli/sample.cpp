@@ -31,7 +31,7 @@ SampleIdentity identity_of(const SampleArgs& args, const SampleModel& model, con
   const std::string table = write_json(plan_rows_json(plan));
   SampleIdentity identity = {{"count", fmt::format("{}", args.count)},
                              {"first", fmt::format("{}", args.first)},
-                             {"shard", args.shard.empty() ? "1/1" : args.shard},
+                             {"shard", args.shard.empty() ? "0/1" : args.shard},
                              {"seed", fmt::format("{}", args.seed)},
                              {"plan", args.plan},
                              {"table", sha256_hex(table).substr(0, 16)},

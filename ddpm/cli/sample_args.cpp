@@ -42,7 +42,7 @@ void declare_output_options(CLI::App& command, SampleArgs& args) {
   command.add_option("-o,--out", args.out,
                      "FILE.png (a grid), FILE.npy, FILE.npz, or FOLDER/ (a PNG an image)");
   command.add_option("--shard", args.shard,
-                     "i/n: draw part i of n alone, 1 <= i <= n; `ddpm join` puts files together");
+                     "i/n: draw part i of n alone, 0 <= i < n; `ddpm join` puts files together");
   command
       .add_option("--preview", args.preview,
                   "show the images on a terminal after every so many network calls, 0 = don't")
@@ -85,8 +85,8 @@ Shard parse_shard(const std::string& text, std::int64_t images) {
   const std::size_t slash = text.find('/');
   const bool read = slash != std::string::npos && read_whole(text.substr(0, slash), shard.index) &&
                     read_whole(text.substr(slash + 1), shard.of);
-  if (!read || shard.index < 1 || shard.of < shard.index || shard.of > kMostShards) {
-    throw Error("[cli] sample: got --shard {}, expected i/n with 1 <= i <= n; try --shard 1/2",
+  if (!read || shard.index < 0 || shard.of <= shard.index || shard.of > kMostShards) {
+    throw Error("[cli] sample: got --shard {}, expected i/n with 0 <= i < n; try --shard 0/2",
                 text);
   }
   if (shard.of > images) {
@@ -102,8 +102,8 @@ ImageRange image_range(const SampleArgs& args) {
                 args.first, args.count);
   }
   const Shard shard = parse_shard(args.shard, args.count);
-  const std::int64_t begin = args.count * (shard.index - 1) / shard.of;
-  const std::int64_t end = args.count * shard.index / shard.of;
+  const std::int64_t begin = args.count * shard.index / shard.of;
+  const std::int64_t end = args.count * (shard.index + 1) / shard.of;
   return {args.first + static_cast<std::uint64_t>(begin), end - begin};
 }
 

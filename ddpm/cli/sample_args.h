@@ -9,9 +9,9 @@
 
 namespace ddpm::cli {
 
-/// Part `index` of `of`, from 1: contiguous, and as equal as can be.
+/// Part `index` of `of`, from 0: contiguous, and as equal as can be.
 struct Shard {
-  std::int64_t index = 1, of = 1;
+  std::int64_t index = 0, of = 1;
 };
 
 struct SampleArgs {
@@ -30,7 +30,7 @@ struct SampleArgs {
 /// Declares the options of `command` that fill `args`, which must live as long.
 void declare_sample_options(CLI::App& command, SampleArgs& args);
 
-/// "2/4". Throws Error unless 1 <= index <= of, of at most the number of images.
+/// "2/4". Throws Error unless 0 <= index < of, of at most the number of images.
 Shard parse_shard(const std::string& text, std::int64_t images);
 
 /// The images that this process draws.
