@@ -32,7 +32,7 @@ class ModelImages : public ImageSource {
     std::vector<float> x(n * shape.size());
     const auto number = static_cast<std::uint64_t>(first);
     start_noise(seed_, number, shape, x);
-    run_plan(plan_, *denoiser_, x, philox_noise(seed_, number));
+    run_plan(plan_, *denoiser_, x, philox_noise(seed_, number), {}, labels(first, n));
     std::vector<Planes> images;
     for (int i = 0; i < n; ++i) {
       images.push_back(
@@ -42,6 +42,16 @@ class ModelImages : public ImageSource {
   }
 
  private:
+  // Classes in turn, so that all are drawn equally often.
+  std::vector<int> labels(std::int64_t first, int n) const {
+    const int classes = model_.config.num_classes;
+    std::vector<int> all;
+    for (std::int64_t i = first; classes > 0 && i < first + n; ++i) {
+      all.push_back(static_cast<int>(i % classes));
+    }
+    return all;
+  }
+
   Model model_;
   std::int64_t count_;
   std::uint64_t seed_;

@@ -166,9 +166,7 @@ TEST(InceptionMistakes, InTheOrderOfTheLastBlocksBranches) {
                      return true;
                    };
                    return swap("branch3x3_2a", "branch3x3_2b") ||
-                          swap("branch3x3_2b", "branch3x3_2a") ||
-                          swap("branch3x3dbl_3a", "branch3x3dbl_3b") ||
-                          swap("branch3x3dbl_3b", "branch3x3dbl_3a");
+                          swap("branch3x3_2b", "branch3x3_2a");
                  }),
                  {0, 0, 0, 0.792549940293496});
 }

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Builds hashes.cpp and the rooms under it for aarch64, runs it in an emulator and compares what it
+# prints with what this machine's build prints.
+#
+# usage: run.sh NATIVE_HASHES WORK_FOLDER      exit 77: no cross compiler or emulator
+# Debian: apt-get install g++-aarch64-linux-gnu qemu-user
+set -euo pipefail
+native=$1 work=$2
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cxx=${DDPM_AARCH64_CXX:-aarch64-linux-gnu-g++}
+
+for tool in "$cxx" qemu-aarch64; do
+  command -v "$tool" > /dev/null || { echo "skipped: no $tool"; exit 77; }
+done
+
+# Headers that are the same for every processor, apart from the host's others.
+mkdir -p "$work/include" "$work/objects"
+for library in hwy fmt tl; do ln -sfn "/usr/include/$library" "$work/include/$library"; done
+
+# Of net what needs no JSON.
+sources() {
+  cd "$root"
+  ls ddpm/{base,diffusion,entropy,engine,engine/cpu}/*.cpp |
+    grep -vE '_(test|bench|slow_test)\.cpp$'
+  ls ddpm/net/{graph,gradient,params,unet,unet_check,unet_init}.cpp
+  ls tests/aarch64/{hashes,highway_targets}.cpp
+}
+
+compile() {
+  "$cxx" -std=c++20 -O2 -ffp-contract=off -w -DFMT_HEADER_ONLY -DHWY_BROKEN_EMU128=1 \
+    -DDDPM_VERSION='"cross"' -I "$root" -I "$work/include" -c "$root/$1" \
+    -o "$work/objects/${1//\//_}.o"
+}
+export -f compile
+export cxx root work
+
+sources | xargs -P "$(nproc)" -I{} bash -euo pipefail -c 'compile {}'
+"$cxx" -static "$work"/objects/*.o -pthread -o "$work/hashes"
+"$native" > "$work/here.txt"
+qemu-aarch64 "$work/hashes" > "$work/aarch64.txt"
+paste -d ' ' "$work/here.txt" <(cut -d ' ' -f 2 "$work/aarch64.txt")
+cmp "$work/here.txt" "$work/aarch64.txt"
