@@ -39,8 +39,8 @@ class FakeDenoiser : public Denoiser {
   FakeDenoiser(Shape shape, Params params, int max_batch)
       : shape_(shape), params_(std::move(params)), max_batch_(max_batch) {}
 
-  void predict(std::span<const float> x, std::span<const double> time,
-               std::span<const int>, std::span<float> out) override {
+  void predict(std::span<const float> x, std::span<const double> time, std::span<const int>,
+               std::span<float> out) override {
     const std::size_t n = shape_.size();
     DDPM_CHECK(time.size() <= static_cast<std::size_t>(max_batch_));
     for (std::size_t i = 0; i < time.size(); ++i) {
