@@ -50,13 +50,15 @@ class Console : public TrainObserver {
   void on_eval(std::int64_t step, const HeldOut& held_out) override {
     const std::string bits =
         held_out.bits_per_dim ? fmt::format(", about {:.3f} bits/dim", *held_out.bits_per_dim) : "";
-    say(fmt::format("step {}: held-out loss {:.5f}{}", step, held_out.loss, bits));
+    const std::string accuracy =
+        held_out.accuracy ? fmt::format(", accuracy {:.2f} %", 100 * *held_out.accuracy) : "";
+    say(fmt::format("step {}: held-out loss {:.5f}{}{}", step, held_out.loss, bits, accuracy));
   }
 
   void on_samples(std::int64_t step, const std::filesystem::path& path,
                   const Image& grid) override {
     say(fmt::format("step {}: samples in {}", step, path.string()));
-    const std::string picture = picture_for_stderr(first_row(grid, config_.net.height));
+    const std::string picture = picture_for_stderr(first_row(grid, config_.shape().h));
     if (!picture.empty()) say(picture);
   }
 
@@ -102,6 +104,7 @@ void run_train(const TrainArgs& args) {
                            strsignal(outcome.signal), outcome.step));
     throw Interrupted{outcome.signal};
   }
+  if (config.classifier) return;
   print_note(
       fmt::format("next: ddpm sample {} -n 64 -o samples.png", shell_word(options.run.string())));
 }

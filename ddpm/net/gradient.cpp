@@ -65,6 +65,7 @@ class Backward {
   void visit_conv(const Node& node, Value dy);
   void visit_normalize(const Node& node, Value dy);
   void visit_add(const Node& node, Value dy);
+  void visit_sum_pixels(const Node& node, Value dy);
   void visit_scale(const Node& node, Value dy);
   void visit_concat(const Node& node, Value dy);
   void visit_dot_tokens(const Node& node, Value dy);
@@ -105,6 +106,8 @@ void Backward::visit(Value v, Value dy) {
       return visit_scale(node, dy);
     case Op::upsample:
       return unary(Op::upsample_dx, {dy});
+    case Op::sum_pixels:
+      return visit_sum_pixels(node, dy);
     case Op::upsample_dx:
       return unary(Op::upsample, {dy});
     case Op::divide_by_time:
@@ -155,6 +158,15 @@ void Backward::visit_add(const Node& node, Value dy) {
   const Value a = node.inputs[0], b = node.inputs[1];
   into(a, [&] { return dy; });
   into(b, [&] { return shape(b) == shape(a) ? dy : emit(Op::sum_pixels, {dy}, shape(b)); });
+}
+
+// Every pixel's derivative is dy: zeros of x's shape, and dy added to each of their pixels.
+void Backward::visit_sum_pixels(const Node& node, Value dy) {
+  const Value x = node.inputs[0];
+  into(x, [&] {
+    const Value zeros = emit(Op::scale, {x}, shape(x), {.alpha = 0});
+    return emit(Op::add, {zeros, dy}, shape(x));
+  });
 }
 
 void Backward::visit_concat(const Node& node, Value dy) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ddpm/net/classifier.h"
 #include "ddpm/net/interpreter_for_test.h"
 #include "ddpm/net/unet.h"
 
@@ -119,6 +120,22 @@ TEST(Gradient, OfAdditionsScalesAndCopies) {
 
 TEST(Gradient, OfUpsampling) {
   check({2, 3, 2}, [](Graph& g, Value x) { return g.silu(g.upsample(x)); });
+}
+
+TEST(Gradient, OfASmallClassifier) {
+  for (const bool noisy : {false, true}) {
+    const ClassifierConfig config{.in_channels = 2,
+                                  .height = 5,
+                                  .width = 4,
+                                  .num_classes = 3,
+                                  .block_out_channels = {4, 6},
+                                  .layers_per_block = 1,
+                                  .norm_num_groups = 2,
+                                  .noisy = noisy};
+    for (const ClassifierOutput output : {ClassifierOutput::logits, ClassifierOutput::both}) {
+      GradientCheck(classifier(config, output)).expect_all_derivatives(/*entries=*/2);
+    }
+  }
 }
 
 TEST(Gradient, OfAttentionWithOneAndTwoHeads) {

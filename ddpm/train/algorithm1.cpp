@@ -63,6 +63,14 @@ void Algorithm1::prepare(const Place& place, NetworkInput& input) {
   fill_normal({.seed = seed, .purpose = Purpose::train_noise, .image = place.position}, s.eps);
   q_sample(schedule_, draw.t, s.x0, s.eps, input.x);
   input.time = network_time(draw.t);
+  if (config_.net.num_classes > 0) input.label = label_of(place);
+}
+
+// Not told to a share of the images, so that guidance has the network without labels too.
+int Algorithm1::label_of(const Place& place) const {
+  const double u = uniform(
+      {.seed = config_.train.seed, .purpose = Purpose::label_dropout, .image = place.position});
+  return u < config_.diffusion.label_dropout ? kNoLabel : *data_.label(place.image);
 }
 
 double Algorithm1::loss(const Place& place, std::span<const float> out, double scale,
@@ -80,6 +88,7 @@ std::optional<HeldOut> Algorithm1::evaluate(Denoiser& denoiser, const StopReques
                            {.count = config_.train.eval_count,
                             .prediction = config_.diffusion.prediction,
                             .variance = config_.diffusion.variance,
+                            .labels = config_.net.num_classes > 0,
                             .bound = has_bound(loss_config_.kind)},
                            denoiser, stop);
 }

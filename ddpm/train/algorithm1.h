@@ -44,6 +44,8 @@ class Algorithm1 : public Task {
     std::vector<float> x0, eps;
   };
 
+  int label_of(const Place& place) const;
+
   const RunConfig& config_;
   const Dataset& data_;
   const Dataset* held_out_;

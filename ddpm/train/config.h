@@ -3,12 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/engine/cpu/cpu.h"
-#include "ddpm/net/unet.h"
+#include "ddpm/net/classifier.h"
 
 namespace ddpm {
 
@@ -27,6 +28,7 @@ struct DiffusionConfig {
   Variance variance = Variance::fixed_large;  // learned ones double the network's outputs
   std::string loss = "simple";                // parse_loss's forms
   std::string time_sampler = "uniform";       // make_time_sampler's forms
+  double label_dropout = 0;  // share of labels not told, so that guidance knows both
 
   bool operator==(const DiffusionConfig&) const = default;
 };
@@ -53,8 +55,12 @@ struct TrainConfig {
 struct RunConfig {
   DataConfig data;
   UNetConfig net;
+  std::optional<ClassifierConfig> classifier;  // trained instead of `net`, where there is one
   DiffusionConfig diffusion;
   TrainConfig train;
+
+  /// Of the images.
+  Shape shape() const;
 
   bool operator==(const RunConfig&) const = default;
 };

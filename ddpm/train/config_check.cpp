@@ -29,6 +29,8 @@ class PairCheck {
 
   void run() {
     data();
+    micro_batch();
+    if (keys_.run.classifier) return classifier();
     channels();
     size("net.height", net_.height);
     size("net.width", net_.width);
@@ -36,8 +38,8 @@ class PairCheck {
     time_embedding();
     attention();
     head_dim();
+    labels();
     learned_times();
-    micro_batch();
     diffusion();
     if (!mistakes_.any()) whole_net();
   }
@@ -151,7 +153,7 @@ class PairCheck {
     try {
       net_.num_train_timesteps = Schedule::parse(keys_.run.diffusion.schedule).T();
     } catch (const Error&) {
-      // schedule_and_plan() says what is wrong with it.
+      // diffusion() says what is wrong with it.
     }
   }
 
@@ -165,6 +167,29 @@ class PairCheck {
                   fmt::format("got {}, expected whole slices of the batch of {}: {}, or 0 for one "
                               "slice at a time",
                               train_.micro_batch, train_.batch, fmt::join(whole, ", ")));
+  }
+
+  void labels() {
+    if (!fine({"diffusion.label_dropout", "net.num_classes", "net.null_class"})) return;
+    if (keys_.run.diffusion.label_dropout == 0 || net_.null_class) return;
+    mistakes_.add("diffusion.label_dropout",
+                  fmt::format("got {}, expected 0: the network has no class for images whose label "
+                              "is not told; try num_classes and null_class = true in [net]",
+                              keys_.run.diffusion.label_dropout));
+  }
+
+  void classifier() {
+    const ClassifierConfig& c = *keys_.run.classifier;
+    attempt("classifier", [&] { check_classifier(c); });
+    if (c.noisy) {
+      attempt("diffusion.schedule", [&] { Schedule::parse(keys_.run.diffusion.schedule); });
+      if (fine({"diffusion.schedule"})) time_sampler(Schedule::parse(keys_.run.diffusion.schedule));
+    }
+  }
+
+  void time_sampler(const Schedule& schedule) {
+    attempt("diffusion.time_sampler",
+            [&] { make_time_sampler(keys_.run.diffusion.time_sampler, schedule); });
   }
 
   // Runs f, whose Error is a mistake about `key`, unless that is known to be wrong already.
@@ -183,7 +208,7 @@ class PairCheck {
     std::optional<Schedule> schedule;
     attempt("diffusion.schedule", [&] { schedule = Schedule::parse(d.schedule); });
     if (!schedule) return;
-    attempt("diffusion.time_sampler", [&] { make_time_sampler(d.time_sampler, *schedule); });
+    time_sampler(*schedule);
     if (!fine({"diffusion.prediction", "diffusion.variance"})) return;
     attempt("diffusion.loss",
             [&] { Objective(*schedule, d.prediction, d.variance, parse_loss(d.loss)); });

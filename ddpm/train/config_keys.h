@@ -14,7 +14,12 @@ namespace ddpm::config {
 struct Keys {
   RunConfig run;
   std::vector<int> attention_resolutions;
+  ClassifierConfig classifier;  // run.classifier's, or defaults
 };
+
+/// Whether the key means something in this run: a classifier has no [net] and draws no samples, and
+/// only a noisy one has times.
+bool applies(const RunConfig& run, std::string_view table, std::string_view key);
 
 struct Integers {  // both ends included
   std::int64_t low, high;
@@ -31,7 +36,8 @@ template <class Visitor>
 void visit_keys(Keys& keys, Visitor&& visit) {
   constexpr std::int64_t kMaxSteps =
       std::numeric_limits<std::uint32_t>::max();  // Philox counts steps in 32 bits
-  auto& [data, net, diffusion, train] = keys.run;
+  auto& [data, net, unused, diffusion, train] = keys.run;
+  ClassifierConfig& classifier = keys.classifier;
   visit("data", "path", data.path);
   visit("data", "eval", data.eval);
   visit("data", "flip", data.flip);
@@ -66,11 +72,23 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("net", "num_classes", net.num_classes, Integers{0, 1'000'000});
   visit("net", "null_class", net.null_class);
 
+  visit("classifier", "in_channels", classifier.in_channels, Integers{1, 4});
+  visit("classifier", "height", classifier.height, Integers{1, 4096});
+  visit("classifier", "width", classifier.width, Integers{1, 4096});
+  visit("classifier", "num_classes", classifier.num_classes, Integers{2, 65536});
+  visit("classifier", "block_out_channels", classifier.block_out_channels, Integers{1, 8192});
+  visit("classifier", "layers_per_block", classifier.layers_per_block, Integers{1, 16});
+  visit("classifier", "norm_num_groups", classifier.norm_num_groups, Integers{1, 8192});
+  visit("classifier", "norm_eps", classifier.norm_eps, Reals{0, 1, true, true});
+  visit("classifier", "dropout", classifier.dropout, Reals{0, 1, false, true});
+  visit("classifier", "noisy", classifier.noisy);
+
   visit("diffusion", "schedule", diffusion.schedule);
   visit("diffusion", "prediction", diffusion.prediction);
   visit("diffusion", "variance", diffusion.variance);
   visit("diffusion", "loss", diffusion.loss);
   visit("diffusion", "time_sampler", diffusion.time_sampler);
+  visit("diffusion", "label_dropout", diffusion.label_dropout, Reals{0, 1, false, true});
 
   visit("train", "steps", train.steps, Integers{1, kMaxSteps});
   visit("train", "batch", train.batch, Integers{1, 65536});

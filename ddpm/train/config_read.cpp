@@ -1,6 +1,7 @@
 // TOML -> RunConfig. Every mistake is collected; nothing is guessed.
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <sstream>
@@ -147,6 +148,12 @@ class Sources {
     return {inside ? inside->get(key) : nullptr, nullptr};
   }
 
+  bool has_table(const std::string& table) const {
+    if (root_.contains(table)) return true;
+    return std::ranges::any_of(overrides_,
+                               [&](const auto& o) { return o.first.starts_with(table + '.'); });
+  }
+
  private:
   struct Override {
     std::string raw;
@@ -216,6 +223,7 @@ class Reader {
   }
 
   bool seen(const std::string& path) const { return seen_.contains(path); }
+  const std::set<std::string>& seen() const { return seen_; }
 
  private:
   void expected(const toml::node& node, const std::string& what) {
@@ -258,7 +266,7 @@ class Reader {
 
   void read(const Source& source, std::vector<int>& value, Integers range) {
     const toml::array* array = source.node->as_array();
-    const bool levels = path_ == "net.block_out_channels";  // the other list may be empty
+    const bool levels = path_.ends_with(".block_out_channels");  // the other list may be empty
     if (!array || array->size() > kMaxLevels || (levels && array->empty())) {
       return expected(*source.node,
                       fmt::format("a list of {}..{} whole numbers", levels ? 1 : 0, kMaxLevels));
@@ -349,6 +357,19 @@ void fill_defaults(Keys& keys, const Reader& reader) {
   }
 }
 
+// A table [classifier] makes the run a classifier's; what then has no meaning is a mistake.
+void choose_kind(Keys& keys, const Sources& sources, const Reader& reader, Mistakes& mistakes) {
+  if (sources.has_table("classifier")) keys.run.classifier = keys.classifier;
+  for (const std::string& path : reader.seen()) {
+    const std::size_t dot = path.find('.');
+    const std::string table = path.substr(0, dot);
+    if (config::applies(keys.run, table, path.substr(dot + 1))) continue;
+    const bool times = table == "diffusion" && !keys.run.classifier->noisy;
+    mistakes.add(path, fmt::format("a run with [classifier] has no such key; try leaving it out{}",
+                                   times ? ", or noisy = true for a classifier of x_t" : ""));
+  }
+}
+
 }  // namespace
 
 RunConfig parse_config(const std::string& text, const std::string& file,
@@ -361,6 +382,7 @@ RunConfig parse_config(const std::string& text, const std::string& file,
   Keys keys;
   Reader reader(sources, mistakes);
   config::visit_keys(keys, reader);
+  choose_kind(keys, sources, reader, mistakes);
   fill_defaults(keys, reader);
   config::check_pairs(keys, mistakes);
   mistakes.throw_if_any();

@@ -108,14 +108,14 @@ INSTANTIATE_TEST_SUITE_P(
         {"far_key",
          kData + "[diffusion]\nguidance = 5\n",
          {"diffusion.guidance: unknown key; known keys: schedule, prediction, variance, loss, "
-          "time_sampler"}},
+          "time_sampler, label_dropout"}},
         {"no_table",
          "batch = 5\n" + kData,
          {"c.toml:1:1: batch: unknown key; it belongs in [train]"}},
         {"unknown_table", kData + "[trian]\nsteps = 5\n", {"trian: unknown table; try [train]"}},
         {"far_table",
          kData + "[optimizer]\n",
-         {"unknown table; known tables: data, net, diffusion, train"}},
+         {"unknown table; known tables: data, net, classifier, diffusion, train"}},
         {"value_for_table",
          "data = 5\n",
          {"c.toml:1:8: data: got integer, expected a table; try [data]"}},
@@ -274,6 +274,39 @@ INSTANTIATE_TEST_SUITE_P(
          kData + "[train]\nbatch = 64\nmicro_batch = 20\n",
          {"c.toml:5:15: train.micro_batch: got 20, expected whole slices of the batch of 64: 16, "
           "32, 48, 64"}},
+        {"label_dropout_without_classes",
+         kData + "[diffusion]\nlabel_dropout = 0.1\n",
+         {"c.toml:4:17: diffusion.label_dropout: got 0.1, expected 0: the network has no class"}},
+        {"label_dropout_of_one",
+         kData + "[diffusion]\nlabel_dropout = 1.0\n",
+         {"diffusion.label_dropout: got 1.0, expected a number in [0, 1)"}},
+        {"negative_shift",
+         kData + "shift = -1\n",
+         {"c.toml:3:9: data.shift: got -1, expected a whole number in 0..4096"}},
+        {"classifier_and_net",
+         kData + "[classifier]\nnum_classes = 10\n[net]\nheight = 28\n",
+         {"c.toml:6:10: net.height: a run with [classifier] has no such key; try leaving it out"}},
+        {"samples_of_a_classifier",
+         kData + "[classifier]\n[train]\nsample_every = 5\n",
+         {"c.toml:5:16: train.sample_every: a run with [classifier] has no such key"}},
+        {"times_of_a_clean_classifier",
+         kData + "[classifier]\n[diffusion]\nschedule = \"linear:100\"\n",
+         {"diffusion.schedule: a run with [classifier] has no such key; try leaving it out, or "
+          "noisy "
+          "= true for a classifier of x_t"}},
+        {"loss_of_a_classifier",
+         kData + "[classifier]\nnoisy = true\n[diffusion]\nloss = \"simple\"\n",
+         {"diffusion.loss: a run with [classifier] has no such key; try leaving it out"}},
+        {"one_class",
+         kData + "[classifier]\nnum_classes = 1\n",
+         {"c.toml:4:15: classifier.num_classes: got 1, expected a whole number in 2..65536"}},
+        {"groups_of_a_classifier",
+         kData + "[classifier]\nnorm_num_groups = 5\n",
+         {"c.toml:3:1: classifier: [net] classifier: block_out_channels 32 is not divisible by "
+          "norm_num_groups 5"}},
+        {"times_of_a_noisy_classifier",
+         kData + "[classifier]\nnoisy = true\n[diffusion]\nschedule = \"linaer\"\n",
+         {"c.toml:6:12: diffusion.schedule: "}},
         {"empty_path", "[data]\npath = \"\"\n", {"c.toml:2:8: data.path: missing"}},
         {"all_at_once",
          "[data]\npaht = \"x\"\n[net]\nheight = 30\nwidth = \"w\"\n[train]\nsteps = 0\nbatch = "
@@ -407,6 +440,25 @@ TEST(Config, TheMiddlesAttentionHasANormUnlessItIsGivenNone) {
   EXPECT_EQ(groups("resnet_time_scale_shift = \"scale_shift\"\n"), 32);
   EXPECT_EQ(groups("resnet_time_scale_shift = \"scale_shift\"\nattn_norm_num_groups = 0\n"), 0);
   EXPECT_EQ(groups(""), 0);
+}
+
+TEST(Config, AClassifiersTextReadsBackAndLeavesOutWhatItHasNot) {
+  for (const bool noisy : {false, true}) {
+    RunConfig config;
+    config.data = {.path = "images", .eval = "", .flip = true, .shift = 3};
+    config.classifier = ClassifierConfig{.in_channels = 1,
+                                         .num_classes = 7,
+                                         .block_out_channels = {16, 24},
+                                         .dropout = 0.25,
+                                         .noisy = noisy};
+    if (noisy) config.diffusion.schedule = "cosine:200";
+    const std::string text = config_text(config);
+    EXPECT_EQ(parse_config(text, "c.toml"), config);
+    EXPECT_EQ(text.find("[net]"), std::string::npos);
+    EXPECT_EQ(text.find("sample_"), std::string::npos);
+    EXPECT_EQ(text.find("[diffusion]") != std::string::npos, noisy);
+  }
+  EXPECT_EQ(parse_config(kData, "c.toml", {"classifier.width=8"}).classifier->width, 8);
 }
 
 RC_GTEST_PROP(Config, TextReadsBackToTheSameConfig, ()) {

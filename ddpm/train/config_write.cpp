@@ -29,8 +29,11 @@ std::string quoted(const std::string& text) {
 
 class Writer {
  public:
+  explicit Writer(const RunConfig& run) : run_(run) {}
+
   template <class T, class... Range>
   void operator()(const char* table, const char* key, const T& value, Range...) {
+    if (!config::applies(run_, table, key)) return;
     if (table != table_) {
       text_ += fmt::format("{}[{}]\n", text_.empty() ? "" : "\n", table);
       table_ = table;
@@ -55,6 +58,7 @@ class Writer {
     }
   }
 
+  const RunConfig& run_;
   std::string text_;
   std::string table_;
 };
@@ -62,8 +66,9 @@ class Writer {
 }  // namespace
 
 std::string config_text(const RunConfig& config) {
-  config::Keys keys = {config, config::attention_heights(config.net)};
-  Writer writer;
+  config::Keys keys = {config, config::attention_heights(config.net),
+                       config.classifier.value_or(ClassifierConfig())};
+  Writer writer(config);
   config::visit_keys(keys, writer);
   return std::move(writer).text();
 }

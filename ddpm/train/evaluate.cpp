@@ -3,25 +3,26 @@
 #include <algorithm>
 #include <vector>
 
-#include "ddpm/base/philox.h"
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/diffusion/forward.h"
 #include "ddpm/diffusion/loss.h"
-#include "ddpm/train/batcher.h"
+#include "ddpm/train/held_out.h"
 
 namespace ddpm {
 namespace {
 
-constexpr std::uint64_t kSeed = 0;
-
 struct Buffers {  // [images, C, H, W] each; out of the network's own size
   std::vector<float> x0, eps, x_t, out;
   std::vector<double> time;
-  std::vector<int> t;
+  std::vector<int> t, label;
   std::size_t n, n_out;
 
   Buffers(std::size_t images, const Denoiser& denoiser)
-      : time(images), t(images), n(denoiser.shape().size()), n_out(denoiser.out_shape().size()) {
+      : time(images),
+        t(images),
+        label(images),
+        n(denoiser.shape().size()),
+        n_out(denoiser.out_shape().size()) {
     for (auto* buffer : {&x0, &eps, &x_t}) buffer->resize(images * n);
     out.resize(images * n_out);
   }
@@ -35,14 +36,12 @@ class Evaluation {
  public:
   Evaluation(const Dataset& data, const Schedule& schedule, const HeldOutOptions& options,
              Denoiser& denoiser)
-      : data_(data),
-        schedule_(schedule),
+      : schedule_(schedule),
         options_(options),
         count_(static_cast<int>(std::min<std::size_t>(options.count, data.size()))),
         batch_(std::min(count_, denoiser.max_batch())),
         denoiser_(denoiser),
-        order_(kSeed, data.size()),
-        bytes_(data.shape().size()),
+        images_(data, count_, schedule),
         b_(static_cast<std::size_t>(batch_), denoiser) {}
 
   std::optional<HeldOut> run(const StopRequest& stop) {
@@ -66,11 +65,10 @@ class Evaluation {
  private:
   // Image i of the evaluation into place k of the batch.
   void load(int i, int k) {
-    const auto number = static_cast<std::uint64_t>(i);
-    data_.load(order_.at(number), bytes_);
-    bytes_to_floats(bytes_, b_.of(b_.x0, k));
-    fill_normal({.seed = kSeed, .purpose = Purpose::eval_noise, .image = number}, b_.of(b_.eps, k));
-    noise(k, evaluation_time(i, count_, schedule_.T()));
+    b_.label[k] = images_.load(i);
+    std::ranges::copy(images_.x0(), b_.of(b_.x0, k).begin());
+    std::ranges::copy(images_.eps(), b_.of(b_.eps, k).begin());
+    noise(k, images_.t());
   }
 
   void noise(int k, int t) {
@@ -80,7 +78,8 @@ class Evaluation {
   }
 
   void call(int size) {
-    denoiser_.predict(std::span(b_.x_t).first(size * b_.n), std::span(b_.time).first(size),
+    const std::span<const int> label = std::span(b_.label).first(options_.labels ? size : 0);
+    denoiser_.predict(std::span(b_.x_t).first(size * b_.n), std::span(b_.time).first(size), label,
                       std::span(b_.out).first(size * b_.n_out));
   }
 
@@ -102,24 +101,16 @@ class Evaluation {
 
   double prior(int k) { return prior_bits<float>(schedule_, b_.of(b_.x0, k)); }
 
-  const Dataset& data_;
   const Schedule& schedule_;
   HeldOutOptions options_;
   int count_, batch_;
   Denoiser& denoiser_;
-  DataOrder order_;
-  std::vector<std::uint8_t> bytes_;
+  HeldOutImages images_;
   Buffers b_;
   double loss_ = 0, terms_ = 0, ends_ = 0;  // sums over the images
 };
 
 }  // namespace
-
-int evaluation_time(int i, int count, int T) {
-  const double u = uniform(
-      {.seed = kSeed, .purpose = Purpose::eval_time, .image = static_cast<std::uint64_t>(i)});
-  return std::min(T, 1 + static_cast<int>((i + u) * T / count));
-}
 
 std::optional<HeldOut> evaluate_held_out(const Dataset& data, const Schedule& schedule,
                                          const HeldOutOptions& options, Denoiser& denoiser,

@@ -9,6 +9,7 @@
 #include "ddpm/diffusion/forward.h"
 #include "ddpm/train/batcher.h"
 #include "ddpm/train/fake_learner.h"
+#include "ddpm/train/held_out.h"
 #include "ddpm/train/samples.h"
 
 namespace ddpm {

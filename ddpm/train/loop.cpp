@@ -7,6 +7,7 @@
 #include "ddpm/image/png.h"
 #include "ddpm/train/algorithm1.h"
 #include "ddpm/train/batch_gradient.h"
+#include "ddpm/train/classification.h"
 #include "ddpm/train/finite.h"
 #include "ddpm/train/metrics.h"
 #include "ddpm/train/samples.h"
@@ -32,6 +33,15 @@ class Pace {
   double smooth_ = 0;
 };
 
+std::unique_ptr<Task> make_task(const RunConfig& config, const TrainParts& parts,
+                                TimeSampler& times) {
+  if (config.classifier) {
+    return std::make_unique<Classification>(config, parts.data, parts.held_out, parts.schedule,
+                                            times);
+  }
+  return std::make_unique<Algorithm1>(config, parts.data, parts.held_out, parts.schedule, times);
+}
+
 class TrainingRun {
  public:
   TrainingRun(const RunConfig& config, const TrainOptions& options, RunFolder& folder,
@@ -44,11 +54,8 @@ class TrainingRun {
         observer_(observer),
         times_(make_time_sampler(config.diffusion.time_sampler, parts.schedule)),
         saver_(config, folder, parts, *times_, observer),
-        plan_(parse_plan(
-            train_.sample_plan, parts.schedule,
-            {.prediction = config.diffusion.prediction, .variance = config.diffusion.variance})),
-        task_(config, parts.data, parts.held_out, parts.schedule, *times_),
-        gradient_(train_, parts.data.size(), task_, parts.pool),
+        task_(make_task(config, parts, *times_)),
+        gradient_(train_, parts.data.size(), *task_, parts.pool),
         metrics_(folder.metrics_file(), folder.start_step()),
         step_(folder.start_step()) {}
 
@@ -56,7 +63,8 @@ class TrainingRun {
   // nothing; a resumed run makes up for those of its first step that are missing.
   TrainOutcome run() {
     saver_.check_space();
-    if (folder_.start()) restore(parts_.learner, *times_, folder_.start()->folder);
+    if (folder_.start())
+      restore(parts_.learner, *times_, folder_.start()->folder, parts_.weight_file);
     observer_.on_start(step_ + 1, static_cast<std::int64_t>(parts_.learner.params().all().size()));
     bool evaluated = metrics_.evaluated();
     std::error_code unknown;
@@ -142,7 +150,7 @@ class TrainingRun {
 
   void report(bool evaluate_now, bool draw_now) {
     const bool evaluation = evaluate_now && parts_.held_out && due(train_.eval_every);
-    const bool samples = draw_now && due(train_.sample_every);
+    const bool samples = draw_now && !config_.classifier && due(train_.sample_every);
     if (ending_signal() != 0 || !(evaluation || samples)) return;
     const auto denoiser = parts_.denoiser(parts_.learner.ema(), kDenoiserBatch);
     if (evaluation) evaluate(*denoiser);
@@ -150,15 +158,18 @@ class TrainingRun {
   }
 
   void evaluate(Denoiser& denoiser) {
-    const auto held_out = task_.evaluate(denoiser, [this] { return ending_signal() != 0; });
+    const auto held_out = task_->evaluate(denoiser, [this] { return ending_signal() != 0; });
     if (!held_out) return;
     metrics_.append(to_json(step_, *held_out));
     observer_.on_eval(step_, *held_out);
   }
 
   void draw(Denoiser& denoiser) {
-    const auto grid = sample_grid(plan_, denoiser, train_.sample_count, train_.seed,
-                                  [this] { return ending_signal() != 0; });
+    const Plan plan = parse_plan(
+        train_.sample_plan, parts_.schedule,
+        {.prediction = config_.diffusion.prediction, .variance = config_.diffusion.variance});
+    const auto grid = sample_grid(plan, denoiser, train_.sample_count, train_.seed,
+                                  config_.net.num_classes, [this] { return ending_signal() != 0; });
     if (!grid) return;
     const auto path = folder_.sample_file(step_);
     try {
@@ -180,8 +191,7 @@ class TrainingRun {
   TrainObserver& observer_;
   std::unique_ptr<TimeSampler> times_;
   Saver saver_;
-  Plan plan_;
-  Algorithm1 task_;
+  std::unique_ptr<Task> task_;
   BatchGradient gradient_;
   MetricsLog metrics_;
   Pace pace_;

@@ -9,6 +9,7 @@
 
 #include "ddpm/base/thread_pool.h"
 #include "ddpm/train/run_folder.h"
+#include "ddpm/train/train_state.h"
 #include "ddpm/train/trainer.h"
 
 namespace ddpm {
@@ -21,8 +22,10 @@ struct TrainParts {
   ThreadPool& pool;
   /// A network with these weights, for evaluation and samples.
   std::function<std::unique_ptr<Denoiser>(const Params& weights, int max_batch)> denoiser;
-  /// The model folder of the averaged weights; has kWeightFile of train_state.h.
+  /// The model folder of the averaged weights.
   std::function<std::map<std::string, std::string>(const Params& average)> model_files;
+  /// Where it keeps them.
+  std::string weight_file = kWeightFile;
 };
 
 /// train() from the run folder on. Errors as train().

@@ -76,7 +76,6 @@ std::vector<CheckpointFile> checkpoint_files(Learner& learner, const TimeSampler
                                              std::map<std::string, std::string> model,
                                              const CheckpointInfo& info,
                                              const std::string& config) {
-  DDPM_CHECK(model.contains(kWeightFile));
   std::vector<CheckpointFile> files;
   for (auto& [path, bytes] : model) {
     files.push_back({path, [text = std::move(bytes)]() mutable { return std::move(text); }});
@@ -92,8 +91,9 @@ std::vector<CheckpointFile> checkpoint_files(Learner& learner, const TimeSampler
   return files;
 }
 
-void restore(Learner& learner, TimeSampler& times, const std::filesystem::path& checkpoint) {
-  read_params(checkpoint / kWeightFile, learner.ema());
+void restore(Learner& learner, TimeSampler& times, const std::filesystem::path& checkpoint,
+             const std::string& weight_file) {
+  read_params(checkpoint / weight_file, learner.ema());
   read_params(checkpoint / kRawFile, learner.params());
   read_params(checkpoint / kMoment1File, learner.moment1());
   read_params(checkpoint / kMoment2File, learner.moment2());

@@ -14,13 +14,13 @@
 
 namespace ddpm {
 
-/// Where the model folder keeps the averaged weights.
+/// Where a diffusion model's folder keeps the averaged weights.
 inline constexpr const char* kWeightFile = "unet/diffusion_pytorch_model.safetensors";
 /// The keys of the config that decide the result (run_config.h).
 inline constexpr const char* kConfigFile = "train_state/config.toml";
 
-/// The files of a checkpoint of `learner`. model: model_files() of its average. The references
-/// must outlive the result.
+/// The files of a checkpoint of `learner`. model: the folder of its average. The references must
+/// outlive the result.
 std::vector<CheckpointFile> checkpoint_files(Learner& learner, const TimeSampler& times,
                                              std::map<std::string, std::string> model,
                                              const CheckpointInfo& info, const std::string& config);
@@ -28,7 +28,8 @@ std::vector<CheckpointFile> checkpoint_files(Learner& learner, const TimeSampler
 /// Writes a verified checkpoint's weights, average and moments into the learner, and its state of
 /// the time sampler. Throws Error (bad_input) that names tensors that are missing, unknown or of
 /// another shape.
-void restore(Learner& learner, TimeSampler& times, const std::filesystem::path& checkpoint);
+void restore(Learner& learner, TimeSampler& times, const std::filesystem::path& checkpoint,
+             const std::string& weight_file = kWeightFile);
 
 /// About the bytes of one checkpoint of so many parameters.
 std::uint64_t checkpoint_bytes(std::size_t parameters);

@@ -7,22 +7,27 @@
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/net/model.h"
 #include "ddpm/train/batcher.h"
+#include "ddpm/train/classification.h"
 #include "ddpm/train/loop.h"
 
 namespace ddpm {
 namespace {
 
-std::unique_ptr<Dataset> open_data(const std::string& path, const UNetConfig& net) {
+std::unique_ptr<Dataset> open_data(const std::string& path, const RunConfig& config) {
+  const Shape expected = config.shape();
   auto data =
-      open_dataset(path, {.width = net.width, .height = net.height, .channels = net.in_channels});
-  const Shape expected{net.in_channels, net.height, net.width}, got = data->shape();
+      open_dataset(path, {.width = expected.w, .height = expected.h, .channels = expected.c});
+  const Shape got = data->shape();
   if (got != expected) {
     throw Error(
         ExitCode::bad_input,
         "[train] {}: got images of {} x {} x {}, expected {} x {} x {} (channels x height x "
-        "width) from [net]",
-        data->description(), got.c, got.h, got.w, expected.c, expected.h, expected.w);
+        "width) from [{}]",
+        data->description(), got.c, got.h, got.w, expected.c, expected.h, expected.w,
+        config.classifier ? "classifier" : "net");
   }
+  const int classes = config.classifier ? config.classifier->num_classes : config.net.num_classes;
+  if (classes > 0) check_labels(*data, classes);
   return data;
 }
 
@@ -44,14 +49,24 @@ Model new_model(const RunConfig& config, const Schedule& schedule) {
   return model;
 }
 
-std::unique_ptr<Learner> new_learner(const Model& model, const TrainConfig& config,
-                                     ThreadPool& pool) {
+Classifier new_classifier(const RunConfig& config, const Schedule& schedule, const Dataset& data) {
+  Classifier c;
+  c.config = *config.classifier;
+  c.params = init_unet(classifier(c.config), config.train.seed);
+  const std::vector<std::string> names = data.classes();
+  if (names.size() == static_cast<std::size_t>(c.config.num_classes)) c.class_names = names;
+  if (c.config.noisy) c.schedule = schedule;
+  return c;
+}
+
+std::unique_ptr<Learner> new_learner(const Graph& graph, const Params& params,
+                                     const TrainConfig& config, ThreadPool& pool) {
   int images = 0, slices = 0;
   for (const auto& group : micro_batches(config.batch, config.micro_batch)) {
     images = std::max(images, std::accumulate(group.begin(), group.end(), 0));
     slices = std::max(slices, static_cast<int>(group.size()));
   }
-  return cpu::make_learner(model.graph, model.params, images, slices, pool, cpu::Profile::f32,
+  return cpu::make_learner(graph, params, images, slices, pool, cpu::Profile::f32,
                            config.recompute);
 }
 
@@ -62,23 +77,53 @@ void warn_of_instability(const DiffusionConfig& d, const Schedule& schedule,
   if (!why.empty()) observer.on_warning("[train] known to train badly: " + why);
 }
 
+/// What a network is made of and written as, whichever kind it is.
+struct Network {
+  Graph graph;
+  Params start;
+  std::function<std::map<std::string, std::string>(const Params&)> files;
+  std::string weight_file;
+};
+
+Network new_network(const RunConfig& config, const Schedule& schedule, const Dataset& data) {
+  if (config.classifier) {
+    auto made = std::make_shared<Classifier>(new_classifier(config, schedule, data));
+    return {classifier(made->config), made->params,
+            [made](const Params& average) {
+              made->params = average;
+              return classifier_files(*made);
+            },
+            kClassifierWeights};
+  }
+  auto made = std::make_shared<Model>(new_model(config, schedule));
+  return {made->graph, made->params,
+          [made](const Params& average) {
+            made->params = average;
+            return model_files(*made);
+          },
+          kWeightFile};
+}
+
 }  // namespace
 
 TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainObserver& observer) {
   // Everything that can be wrong with the input is found before the run folder is touched.
   const Schedule schedule = Schedule::parse(config.diffusion.schedule);
-  const auto data = open_data(config.data.path, config.net);
+  const auto data = open_data(config.data.path, config);
   check_size(*data, config.train.batch);
   std::unique_ptr<Dataset> held_out;
-  if (!config.data.eval.empty()) held_out = open_data(config.data.eval, config.net);
-  Model model = new_model(config, schedule);
-  parse_plan(config.train.sample_plan, schedule, model.view);
+  if (!config.data.eval.empty()) held_out = open_data(config.data.eval, config);
+  const Network network = new_network(config, schedule, *data);
+  if (!config.classifier) {
+    parse_plan(config.train.sample_plan, schedule,
+               {.prediction = config.diffusion.prediction, .variance = config.diffusion.variance});
+  }
   ThreadPool pool(options.threads > 0 ? options.threads : ThreadPool::default_threads());
 
   RunFolder folder(options.run, options.resume, config,
                    [&](const std::string& text) { observer.on_warning(text); });
-  warn_of_instability(config.diffusion, schedule, observer);
-  const auto learner = new_learner(model, config.train, pool);
+  if (!config.classifier) warn_of_instability(config.diffusion, schedule, observer);
+  const auto learner = new_learner(network.graph, network.start, config.train, pool);
   const TrainParts parts{.data = *data,
                          .held_out = held_out.get(),
                          .schedule = schedule,
@@ -86,13 +131,10 @@ TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainOb
                          .pool = pool,
                          .denoiser =
                              [&](const Params& weights, int max_batch) {
-                               return cpu::make_denoiser(model.graph, weights, max_batch, pool);
+                               return cpu::make_denoiser(network.graph, weights, max_batch, pool);
                              },
-                         .model_files =
-                             [&](const Params& average) {
-                               model.params = average;
-                               return model_files(model);
-                             }};
+                         .model_files = network.files,
+                         .weight_file = network.weight_file};
   return train_with(config, options, folder, parts, observer);
 }
 

@@ -114,6 +114,101 @@ TEST(Train, ALearnedVarianceIsTrainedAndLoadsAgain) {
   EXPECT_TRUE(calm.warnings.empty());
 }
 
+// 12 images of two classes, in folders of their names: dark and light.
+void write_classes(const fs::path& folder) {
+  for (int i = 0; i < 12; ++i) {
+    const fs::path of_class = folder / (i % 2 == 0 ? "dark" : "light");
+    fs::create_directories(of_class);
+    Image image{.width = 8, .height = 8, .channels = 1, .pixels = {}};
+    for (int k = 0; k < 64; ++k) {
+      image.pixels.push_back(static_cast<std::uint8_t>((i % 2) * 128 + (37 * i + 11 * k) % 64));
+    }
+    write_png(of_class / fmt::format("{:02}.png", i), image);
+  }
+}
+
+// Trained on labels, resumed in the middle, told apart: the whole way of a class-conditional run.
+TEST(Train, ANetworkLearnsWhatItsLabelsMean) {
+  const TempFolder folder;
+  write_classes(folder / "images");
+  RunConfig config = small_config(folder / "images");
+  config.net.num_classes = 2;
+  config.net.null_class = true;
+  config.diffusion.label_dropout = 0.25;
+  config.train.steps = 100;
+  config.train.sample_every = 100;
+  config.train.sample_count = 4;
+  config.train.learning_rate = 1e-2;
+  config.train.ema = 0;
+  RecordingObserver observer;
+  const TrainOutcome outcome = train(config, {.run = folder / "run", .threads = 2}, observer);
+  const Model model = load_model(outcome.checkpoint);
+  EXPECT_EQ(model.config, config.net);
+  ThreadPool pool(1);
+  const auto network = cpu::make_denoiser(model.graph, model.params, 3, pool);
+  const std::vector<float> x(3 * 64, 0.1F);
+  std::vector<float> out(x.size());
+  const std::vector<int> labels = {0, 1, kNoLabel};
+  network->predict(x, std::vector<double>{900, 900, 900}, labels, out);
+  const auto mean = [&](int i) {
+    double sum = 0;
+    for (int k = 0; k < 64; ++k) sum += out[64 * i + k] / 64;
+    return sum;
+  };
+  // eps is what x_t has and the image has not: larger for a darker image, between for either.
+  EXPECT_GT(mean(0), mean(2));
+  EXPECT_GT(mean(2), mean(1));
+  // A row a class.
+  const auto grid = read_png(folder / "run/samples/step-00000100.png");
+  ASSERT_TRUE(grid);
+  EXPECT_EQ(grid->width, 2 * 8 + 3 * 2);
+}
+
+TEST(Train, AClassifierLearnsAndItsFolderLoads) {
+  const TempFolder folder;
+  write_classes(folder / "images");
+  for (const bool noisy : {false, true}) {
+    RunConfig config = small_config(folder / "images");
+    config.data.eval = (folder / "images").string();
+    config.classifier = ClassifierConfig{.in_channels = 1,
+                                         .height = 8,
+                                         .width = 8,
+                                         .num_classes = 2,
+                                         .block_out_channels = {8, 16},
+                                         .norm_num_groups = 4,
+                                         .dropout = noisy ? 0 : 0.1,
+                                         .noisy = noisy};
+    config.train.eval_count = 12;
+    config.train.learning_rate = 1e-2;
+    const fs::path run = folder / (noisy ? "noisy" : "clean");
+    RecordingObserver observer;
+    TrainOutcome outcome = train(config, {.run = run, .threads = 1}, observer);
+    config.train.steps = 60;  // goes on from the checkpoint
+    outcome = train(config, {.run = run, .threads = 2}, observer);
+    EXPECT_TRUE(observer.samples.empty());
+    const Classifier c = load_classifier(outcome.checkpoint);
+    EXPECT_EQ(c.config, *config.classifier);
+    EXPECT_EQ(c.class_names, (std::vector<std::string>{"dark", "light"}));
+    EXPECT_EQ(c.schedule.has_value(), noisy);
+    const std::string metrics = slurp(run / "metrics.jsonl");
+    const std::size_t at = metrics.rfind("\"eval_accuracy\":");
+    ASSERT_NE(at, std::string::npos);
+    // An untrained network says one class: half are right. x_t at large t tells nothing.
+    const double accuracy = std::stod(metrics.substr(at + 16));
+    EXPECT_GE(accuracy, noisy ? 0.5 : 1.0);
+  }
+}
+
+TEST(Train, LabelsThatAreMissingAreNamed) {
+  const TempFolder folder;
+  write_images(folder / "images");
+  RunConfig config = small_config(folder / "images");
+  config.net.num_classes = 2;
+  const Error e = error_of(config, {.run = folder / "run", .threads = 1});
+  EXPECT_EQ(e.code(), ExitCode::bad_input);
+  EXPECT_NE(std::string(e.what()).find("got no labels"), std::string::npos) << e.what();
+}
+
 TEST(Train, InputThatCannotBeLeavesNoRunFolder) {
   const TempFolder folder;
   write_images(folder / "images");
