@@ -173,7 +173,7 @@ class Reader {
     }
     auto received =
         receive_group(predictor_, key, payload.bytes, group.items, receive_options(first));
-    if (!received) return tl::unexpected(std::move(received).error());
+    if (!received) return undecodable(g, received.error());
     if (checked && c_.mode != CodecMode::lossy && check_of(received->items) != group.check) {
       return wrong_check(g);
     }
@@ -188,6 +188,11 @@ class Reader {
     return fail(FailureCode::corrupt,
                 "[codec] decompress: the check sum does not fit group {} of {}", g + 1,
                 c_.groups.size());
+  }
+
+  Result<void> undecodable(std::size_t g, const Failure& why) const {
+    return fail(why.code, "[codec] decompress: group {} of {}: {}", g + 1, c_.groups.size(),
+                why.message);
   }
 
   ReceiveOptions receive_options(std::uint64_t first) {
