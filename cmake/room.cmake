@@ -10,7 +10,9 @@ function(ddpm_room path)
   if(sources)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC ${ARG_LINK})
-    target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_compile_features(${name} PUBLIC cxx_std_20)
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE ${ARG_LINK})
@@ -45,7 +47,8 @@ function(ddpm_test target label library sources)
   gtest_discover_tests(${target} NO_PRETTY_VALUES PROPERTIES LABELS ${label} TIMEOUT 600 DISCOVERY_TIMEOUT 60)
 endfunction()
 
-# ddpm_version_header(<target>): ddpm/base/version.h's kVersion is the project's version.
+# ddpm_version_header(<target>): ddpm/base/version.h's kVersion is the project's version. Programs that use the installed
+# library get the header with the version in it.
 function(ddpm_version_header target)
-  target_compile_definitions(${target} PUBLIC DDPM_VERSION="${PROJECT_VERSION}")
+  target_compile_definitions(${target} PUBLIC $<BUILD_INTERFACE:DDPM_VERSION="${PROJECT_VERSION}">)
 endfunction()

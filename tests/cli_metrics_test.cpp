@@ -170,9 +170,10 @@ TEST_F(Metrics, RefusesBadInputByName) {
   expect_error({"cut.npy", "b.npy"}, 3, "cut.npy");
   expect_error({"a.npy", "cut.npz"}, 3, "cut.npz: not a ZIP archive, or cut short");
   expect_error({"a.npy", "skew.npz"}, 3, "expected a symmetric covariance");
-  expect_error({"a.npy", "empty"}, 3, "no .npy file in the folder empty");
+  expect_error({"a.npy", "empty"}, 3, "empty: got a folder without PNG files");
   expect_error({"a.npy", "missing.npy"}, 3, "missing.npy");
-  expect_error({"a.npy", "picture.png"}, 3, "got picture.png, expected features");
+  expect_error({"a.npy", "picture.png"}, 3, "picture.png: no such file or folder");
+  expect_error({"a.npy", "nothing"}, 3, "expected a model folder or the name of a shipped model");
   expect_error({"a.npy"}, 2, "got 1 input, expected GENERATED and REFERENCE");
   expect_error({"a.npy", "b.npy", "--features-from", "a.npy", "b.npy"}, 2, "expected one of them");
   expect_error({"a.npy", "b.npy", "--k", "0"}, 2, "--k");

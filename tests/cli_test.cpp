@@ -253,17 +253,6 @@ TEST_F(Cli, SigusrOneSavesAndGoesOn) {
   EXPECT_EQ(process.wait().code, 128 + SIGTERM);
 }
 
-TEST_F(Cli, AnInterruptedSampleLeavesNoFile) {
-  train();
-  const auto before = tree(folder_.path());
-  const Process process(folder_.path(),
-                        test::ddpm({"sample", "runs/tiny", "-n", "10000000", "-o", "x.npy"}));
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  process.send(SIGINT);
-  EXPECT_EQ(process.wait().code, 128 + SIGINT);
-  EXPECT_EQ(tree(folder_.path()), before);
-}
-
 TEST_F(Cli, AReaderThatHasGoneEndsTheProgramSilently) {
   const Outcome outcome = ddpm({"data", "images-idx3-ubyte"}, {}, [] {
     int ends[2];

@@ -14,12 +14,13 @@ BEGIN {
   arrow("engine/libtorch", "engine backends")
   arrow("data", "image")
   arrow("metrics", "data backends")
+  arrow("likelihood", "data engine")
   arrow("codec", "image entropy backends")
   arrow("train", "data backends")
   arrow("serve", "codec backends")
 
   # Rooms whose doubles reach a pixel or a weight: glibc's functions give other bits with and without FMA.
-  split("base image diffusion entropy net engine engine/cpu data codec train", list, " ")
+  split("base image diffusion entropy net engine engine/cpu data likelihood codec train", list, " ")
   for (i in list) exact[list[i]] = 1
 
   libm = "(exp|exp2|exp10|expm1|log|log2|log10|log1p|pow|sin|cos|tan|sincos|asin|acos|atan|atan2|sinh|cosh|tanh|" \

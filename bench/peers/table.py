@@ -83,9 +83,9 @@ def report(results, errors, about):
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def replace_between_markers(page, text):
+def replace_between_markers(page, text, begin=BEGIN, end=END):
     """Throws ValueError unless the page has both markers, once, in order."""
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise ValueError(f"expected the lines `{BEGIN}` and `{END}`, once each")
-    head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}"
+    if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
+        raise ValueError(f"expected the lines `{begin}` and `{end}`, once each")
+    head, rest = page.split(begin)
+    return f"{head}{begin}\n\n{text}\n{end}{rest.split(end)[1]}"

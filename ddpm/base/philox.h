@@ -28,6 +28,12 @@ enum class Purpose : std::uint8_t {
   sample_step = 10,  // z of a sampler's row; step = the row's number
   forward_chain = 11,
   score_subset = 12,     // step = number of the subset
+  bound_noise = 13,      // eps of a term of the bound; step = t
+  bound_time = 14,       // where the estimate's times lie
+  flow_dequantise = 15,  // uniform noise of a level's width
+  flow_probe = 16,       // signs of Hutchinson's directions; lane = direction
+  shift = 17,            // image = position in the data order
+  label_dropout = 18,    // image = position in the data order
   codec_start = 20,      // x_T that both sides of a codec know
   codec_noise = 21,      // noise of a transmitted step that both sides know
   codec_atoms = 22,      // signs of a codebook; lane = block

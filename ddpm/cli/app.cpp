@@ -42,6 +42,7 @@ void build(CLI::App& app) {
   app.get_formatter()->column_width(36);
   add_train(app);
   add_sample(app);
+  add_join(app);
   add_plan(app);
   add_predict(app);
   add_forward(app);
@@ -50,6 +51,14 @@ void build(CLI::App& app) {
   add_convert(app);
   add_bench(app);
   add_metrics(app);
+  add_nll(app);
+  add_progressive(app);
+  add_interpolate(app);
+  add_compress(app);
+  add_decompress(app);
+  add_truncate(app);
+  add_verify(app);
+  add_rd(app);
 }
 
 std::string advice(const std::string& near, const std::string& otherwise) {

@@ -5,6 +5,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/utf8.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/info_ddpc.h"
 #include "ddpm/cli/options.h"
 #include "ddpm/cli/output.h"
 #include "ddpm/image/png.h"
@@ -73,9 +74,15 @@ std::string heads_of(const UNetConfig& net) {
   return "one head";
 }
 
-std::string classes_of(const UNetConfig& net) {
+std::string classes_of(const Model& model) {
+  const UNetConfig& net = model.config;
   if (net.class_timestep) return "any number, embedded as times are";
-  return fmt::format("{}{}", net.num_classes, net.null_class ? ", and one for images without" : "");
+  std::string text =
+      fmt::format("{}{}", net.num_classes, net.null_class ? ", and one for images without" : "");
+  for (std::size_t i = 0; i < model.class_names.size(); ++i) {
+    text += fmt::format("{} {} {}", i == 0 ? ":" : ",", i, one_line(model.class_names[i]));
+  }
+  return text;
 }
 
 // What the network is beside its sizes; "" for the paper's.
@@ -100,6 +107,8 @@ std::string features_of(const UNetConfig& net) {
 
 void model_as_json(const Model& model) {
   const UNetConfig& net = model.config;
+  std::vector<Json> names;
+  for (const std::string& name : model.class_names) names.push_back(json_string(to_utf8(name)));
   print_json("ddpm.info/1",
              {{"kind", json_string("model")},
               {"path", json_string(to_utf8(model.folder.string()))},
@@ -112,6 +121,7 @@ void model_as_json(const Model& model) {
               {"attention_resolutions", json_integers(attention_heights(net))},
               {"layers_per_block", json_integer(net.layers_per_block)},
               {"classes", json_integer(net.num_classes)},
+              {"class_names", json_list(std::move(names))},
               {"null_class", json_bool(net.null_class)},
               {"unet", unet_config_json(net)},
               {"schedule", json_string(schedule_name(model.schedule))},
@@ -136,7 +146,7 @@ void model_info(const Model& model, bool json) {
   if (const std::string features = features_of(net); !features.empty()) {
     put_line("features    {}", features);
   }
-  if (net.conditional()) put_line("classes     {}", classes_of(net));
+  if (net.conditional()) put_line("classes     {}", classes_of(model));
   put_line("schedule    {}: T = {}, beta {:.6g} to {:.6g}, alpha_bar(T) = {:.4g}",
            one_line(schedule_name(schedule)), schedule.T(), schedule.beta(1),
            schedule.beta(schedule.T()), schedule.alpha_bar(schedule.T()));
@@ -191,6 +201,7 @@ void png_info(const std::string& path, bool json) {
 void file_info(const std::string& path, bool json) {
   const std::string bytes = value_or_throw(read_file(path));
   if (bytes.compare(0, 8, "\x89PNG\r\n\x1A\n") == 0) return png_info(path, json);
+  if (bytes.starts_with("DDPC")) return ddpc_info(path, bytes, json);
   if (std::filesystem::path(path).extension() == ".png")
     return png_info(path, json);  // says what is wrong
   tensors_info(path, value_or_throw(parse_safetensors(bytes, path)), json);
@@ -210,9 +221,9 @@ void run_info(const InfoArgs& args) {
 void add_info(CLI::App& app) {
   auto args = std::make_shared<InfoArgs>();
   auto* command =
-      app.add_subcommand("info", "What a model, a tensor file or one of our PNGs holds.");
+      app.add_subcommand("info", "What a model, a tensor file, a DDPC file or one of our PNGs holds.");
   command
-      ->add_option("what", args->what, "model (folder, run or name), FILE.safetensors or FILE.png")
+      ->add_option("what", args->what, "model (folder, run or name), FILE.safetensors, FILE.ddpc or FILE.png")
       ->required();
   command->add_flag("--json", args->json, "print it as JSON");
   command->callback([args] { run_info(*args); });

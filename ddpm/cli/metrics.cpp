@@ -1,21 +1,26 @@
 // ddpm metrics GENERATED REFERENCE: FID and its relatives.
 #include <fmt/ranges.h>
 
+#include <charconv>
+
 #include "ddpm/base/error.h"
 #include "ddpm/base/file.h"
-#include "ddpm/base/version.h"
 #include "ddpm/cli/commands.h"
-#include "ddpm/cli/image_set.h"
+#include "ddpm/cli/feature_file.h"
 #include "ddpm/cli/options.h"
 #include "ddpm/cli/output.h"
-#include "ddpm/metrics/report.h"
+#include "ddpm/cli/score_input.h"
+#include "ddpm/cli/score_report.h"
 
 namespace ddpm::cli {
 namespace {
 
 struct MetricsArgs {
   std::vector<std::string> inputs, features_from;
-  std::string like = "ddpm", save_stats;
+  std::string like = "ddpm", save_stats, save_features, shard = "0/1";
+  std::string features = "inception", inception, input, alpha, profile = "f32-direct";
+  std::string plan = "ddim:50";
+  std::int64_t count = 10'000;
   std::optional<int> kid_subsets, kid_subset_size, splits, k;
   std::uint64_t seed = 0;
   int threads = 0;
@@ -34,95 +39,31 @@ Recipe recipe_of(const MetricsArgs& args) {
     if (r.is.splitting == Splitting::rows) r.is.splitting = Splitting::even;
   }
   if (args.k) r.neighbours.k = r.dense.k = *args.k;
-  const bool changed = args.kid_subsets || args.kid_subset_size || args.splits || args.k;
+  if (!args.input.empty()) r.pipeline = parse_pipeline(args.input);
+  if (!args.alpha.empty()) r.alpha = parse_alpha(args.alpha);
+  const bool changed = args.kid_subsets || args.kid_subset_size || args.splits || args.k ||
+                       !args.input.empty() || !args.alpha.empty();
   if (changed && args.like != "ddpm") r.name += ", changed";
   return r;
 }
 
-std::string recipe_line(const Recipe& recipe, const Report& r) {
-  const auto count = [](std::int64_t n) { return n > 0 ? fmt::format("{}", n) : std::string("?"); };
-  return fmt::format("{}; given features, {} dimensions, N = {} / {}; ddpm {}", describe(recipe),
-                     r.dims, count(r.n_generated), count(r.n_reference), kVersion);
+// "2/8": the third of eight.
+Shard parse_shard(const std::string& text) {
+  const char* const end = text.data() + text.size();
+  Shard shard;
+  const auto index = std::from_chars(text.data(), end, shard.index);
+  if (index.ec == std::errc() && index.ptr != end && *index.ptr == '/') {
+    const auto count = std::from_chars(index.ptr + 1, end, shard.count);
+    const bool sound = count.ec == std::errc() && count.ptr == end && shard.index >= 0 &&
+                       shard.index < shard.count;
+    if (sound) return shard;
+  }
+  throw Error("[cli] metrics: --shard: got {}, expected I/N with I in 0..N-1; try --shard 0/4",
+              text);
 }
 
-Json real_or_null(std::optional<double> value) { return value ? json_real(*value) : Json(); }
-
-Json count_or_null(std::int64_t n) { return n > 0 ? json_integer(n) : Json(); }
-
-void add_share(std::map<std::string, Json>& out, const std::string& name,
-               const std::optional<NeighbourScores>& scores, Share NeighbourScores::* share) {
-  out[name] = scores ? json_real(((*scores).*share).value) : Json();
-  out[name + "_se"] = scores ? json_real(((*scores).*share).standard_error) : Json();
-}
-
-void print_as_json(const Report& r, const Recipe& recipe) {
-  std::map<std::string, Json> out;
-  out["fid"] = r.fid ? json_real(r.fid->value()) : Json();
-  out["fid_se"] = real_or_null(r.fid_standard_error);
-  out["fid_doubt"] = r.fid ? json_real(r.fid->doubt) : Json();
-  out["sfid"] = r.sfid ? json_real(r.sfid->value()) : Json();
-  out["fid_infinity"] = r.fid_infinity ? json_real(r.fid_infinity->value) : Json();
-  out["fid_infinity_se"] = r.fid_infinity ? json_real(r.fid_infinity->standard_error) : Json();
-  out["fid_infinity_slope"] = r.fid_infinity ? json_real(r.fid_infinity->slope) : Json();
-  out["is_mean"] = r.inception_score ? json_real(r.inception_score->mean) : Json();
-  out["is_std"] = r.inception_score ? json_real(r.inception_score->deviation) : Json();
-  out["is_se"] = r.inception_score ? json_real(r.inception_score->standard_error) : Json();
-  out["kid_mean"] = r.kid ? json_real(r.kid->mean) : Json();
-  out["kid_std"] = r.kid ? json_real(r.kid->deviation) : Json();
-  out["kid_se"] = r.kid ? json_real(r.kid->standard_error) : Json();
-  add_share(out, "precision", r.neighbours, &NeighbourScores::precision);
-  add_share(out, "recall", r.neighbours, &NeighbourScores::recall);
-  add_share(out, "density", r.dense, &NeighbourScores::density);
-  add_share(out, "coverage", r.dense, &NeighbourScores::coverage);
-  out["n_generated"] = count_or_null(r.n_generated);
-  out["n_reference"] = count_or_null(r.n_reference);
-  out["features"] = json_string("given");
-  out["weights_fingerprint"] = Json();
-  out["recipe"] = json_string(recipe_line(recipe, r));
-  std::vector<Json> notes;
-  for (const std::string& note : r.notes) notes.push_back(json_string(note));
-  out["notes"] = json_list(std::move(notes));
-  print_json("ddpm.metrics/1", std::move(out));
-}
-
-void put_share(const char* name, const Share& share) {
-  put_line("{:<13} {:.6g} +- {:.2g}", name, share.value, share.standard_error);
-}
-
-void put_fid(const Report& r) {
-  if (r.fid) {
-    const std::string error =
-        r.fid_standard_error ? fmt::format(" +- {:.2g}", *r.fid_standard_error) : "";
-    put_line("FID           {:.10g}{}", r.fid->value(), error);
-  }
-  if (r.sfid) put_line("sFID          {:.10g}", r.sfid->value());
-  if (r.fid_infinity) {
-    put_line("FID-infinity  {:.10g} +- {:.2g}  (FID = {:.6g} + {:.6g} / N over N = {}..{})",
-             r.fid_infinity->value, r.fid_infinity->standard_error, r.fid_infinity->value,
-             r.fid_infinity->slope, r.fid_infinity->sizes.front(), r.fid_infinity->sizes.back());
-  }
-}
-
-void print_text(const Report& r, const Recipe& recipe) {
-  put_fid(r);
-  if (r.inception_score) {
-    put_line("IS            {:.10g} +- {:.2g}  (over splits {:.3g})", r.inception_score->mean,
-             r.inception_score->standard_error, r.inception_score->deviation);
-  }
-  if (r.kid) {
-    put_line("KID           {:.10g} +- {:.2g}  (over subsets {:.3g})", r.kid->mean,
-             r.kid->standard_error, r.kid->deviation);
-  }
-  if (r.neighbours) {
-    put_share("precision", r.neighbours->precision);
-    put_share("recall", r.neighbours->recall);
-  }
-  if (r.dense) {
-    put_share("density", r.dense->density);
-    put_share("coverage", r.dense->coverage);
-  }
-  put_line("recipe        {}", recipe_line(recipe, r));
-  for (const std::string& note : r.notes) print_warning(note);
+bool saves(const MetricsArgs& args) {
+  return !args.save_stats.empty() || !args.save_features.empty();
 }
 
 std::vector<std::string> inputs_of(const MetricsArgs& args) {
@@ -131,46 +72,64 @@ std::vector<std::string> inputs_of(const MetricsArgs& args) {
                 args.inputs.front());
   }
   const auto& inputs = args.features_from.empty() ? args.inputs : args.features_from;
-  const std::size_t wanted = args.save_stats.empty() ? 2 : 1;
+  const std::size_t wanted = saves(args) ? 1 : 2;
   if (inputs.size() != wanted) {
-    throw Error("[cli] metrics: got {}, expected {}; try ddpm metrics {}",
-                counted(std::ssize(inputs), "input"),
-                wanted == 2 ? "GENERATED and REFERENCE" : "one with --save-stats",
-                wanted == 2 ? "a.npy b.npy" : "a.npy --save-stats a.npz");
+    throw Error(
+        "[cli] metrics: got {}, expected {}; try ddpm metrics {}",
+        counted(std::ssize(inputs), "input"),
+        wanted == 2 ? "GENERATED and REFERENCE" : "one with --save-stats or --save-features",
+        wanted == 2 ? "samples/ images/" : "images/ --save-stats images.npz");
   }
   return inputs;
 }
 
-void save_statistics(const std::string& input, const std::string& out, ThreadPool& pool) {
-  check_output_file(out);
-  const ImageSet set = open_image_set(input);
-  if (!set.features && !set.statistics) {
-    throw Error(ExitCode::bad_input, "[cli] metrics: {} has no features", set.name);
+void save(const MetricsArgs& args, const std::string& input, ScoreInputs& open, ThreadPool& pool) {
+  for (const std::string& path : {args.save_stats, args.save_features}) {
+    if (!path.empty()) check_output_file(path);
   }
-  auto arrays = to_arrays(set.features ? statistics(*set.features, pool) : *set.statistics);
-  std::optional<Statistics> spatial = set.spatial_statistics;
-  if (set.spatial) spatial = statistics(*set.spatial, pool);
-  if (spatial) {
-    auto more = to_arrays(*spatial);
-    arrays["mu_s"] = std::move(more["mu"]);
-    arrays["sigma_s"] = std::move(more["sigma"]);
+  const ImageSet set = open.open(input);
+  std::map<std::string, Json> written;
+  const auto write = [&](const char* what, const std::string& path, const std::string& bytes) {
+    write_file_atomic(path, bytes);
+    written[what] = json_string(path);
+    if (!args.json) put_line("{}", path);
+  };
+  if (!args.save_features.empty()) {
+    if (!set.features) {
+      throw Error(ExitCode::bad_input, "[cli] metrics: {} has no features", set.name);
+    }
+    write("features_path", args.save_features, features_npz(set));
   }
-  write_file_atomic(out, write_npz(arrays));
+  if (!args.save_stats.empty()) write("path", args.save_stats, statistics_npz(set, pool));
+  if (args.json) print_json("ddpm.metrics/1", std::move(written));
 }
 
 void run_metrics(const MetricsArgs& args) {
   const std::vector<std::string> inputs = inputs_of(args);
   const Recipe recipe = recipe_of(args);
-  ThreadPool pool(thread_count(args.threads));
-  if (!args.save_stats.empty()) {
-    save_statistics(inputs[0], args.save_stats, pool);
-    if (args.json) return print_json("ddpm.metrics/1", {{"path", json_string(args.save_stats)}});
-    return put_line("{}", args.save_stats);
+  const auto profile = cpu::parse_profile("[cli] metrics: --profile", args.profile);
+  const Shard shard = parse_shard(args.shard);
+  if (shard.count > 1 && args.save_features.empty()) {
+    throw Error(
+        "[cli] metrics: got --shard {} alone, expected --save-features with it; try "
+        "--save-features shards/{}.npz, and at last ddpm metrics shards/ REFERENCE",
+        args.shard, shard.index);
   }
-  const ImageSet generated = open_image_set(inputs[0]), reference = open_image_set(inputs[1]);
+  ThreadPool pool(thread_count(args.threads));
+  ScoreInputs open({.features = args.features,
+                    .inception = args.inception,
+                    .recipe = recipe,
+                    .profile = profile,
+                    .count = args.count,
+                    .plan = args.plan,
+                    .seed = args.seed,
+                    .shard = shard},
+                   pool);
+  if (saves(args)) return save(args, inputs[0], open, pool);
+  const ImageSet generated = open.open(inputs[0]), reference = open.open(inputs[1]);
   const Report report = score(generated, reference, recipe, args.seed, pool);
-  if (args.json) return print_as_json(report, recipe);
-  print_text(report, recipe);
+  const std::string how = open.has_network() ? fmt::format(" {}", args.profile) : "";
+  args.json ? print_scores_as_json(report, recipe, how) : print_scores(report, recipe, how);
 }
 
 CLI::Option* add_count(CLI::App* command, const char* name, std::optional<int>& value,
@@ -180,27 +139,65 @@ CLI::Option* add_count(CLI::App* command, const char* name, std::optional<int>& 
       ->check(CLI::Range(1, 1 << 20));
 }
 
+void add_recipe(CLI::App* command, MetricsArgs& args) {
+  command->add_option(
+      "--like", args.like,
+      fmt::format("every switch as that program has it: {}", fmt::join(recipe_names(), ", ")));
+  command->add_option("--input", args.input,
+                      "how images are fed to Inception: torch-fidelity (as TensorFlow did; the "
+                      "default but for --like), pytorch-fid, clean-fid, ddpm (samples unrounded)");
+  command->add_option("--alpha", args.alpha,
+                      "images that are not opaque: refuse (default), white (laid over white), drop "
+                      "(as other programs do, and with --like)");
+  add_count(command, "--kid-subsets", args.kid_subsets, "subsets of KID (100)");
+  add_count(command, "--kid-subset-size", args.kid_subset_size,
+            "images a subset of KID (1000, or N where that is less)");
+  add_count(command, "--splits", args.splits, "splits of the Inception Score (10)");
+  add_count(command, "--k", args.k,
+            "neighbours of precision and recall (3), density and coverage (5)");
+}
+
+void add_network(CLI::App* command, MetricsArgs& args) {
+  command->add_option(
+      "--features", args.features,
+      "the network: inception, or one of its other layers as inception:64, 192, 768, "
+      "logits, logits_unbiased, spatial");
+  command->add_option("--inception", args.inception,
+                      "Inception's weights (.pth or .safetensors); else in $XDG_CACHE_HOME/ddpm");
+  command->add_option("--profile", args.profile,
+                      "f32-direct (agrees with others to the last digits) or f32 (faster)");
+}
+
+void add_images(CLI::App* command, MetricsArgs& args) {
+  command->add_option("-n,--count", args.count, "samples to draw of a model")
+      ->check(whole_number())
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+  command->add_option("--plan", args.plan, "how to draw them: sampler:calls");
+  command->add_option("--save-stats", args.save_stats,
+                      "write the statistics of the one input to this .npz, as pytorch-fid does");
+  command->add_option("--save-features", args.save_features,
+                      "write the features of the one input to this .npz");
+  command->add_option("--shard", args.shard,
+                      "I/N: only the I-th of N equal parts, from 0; a folder of the files that "
+                      "--save-features wrote is the whole");
+}
+
 }  // namespace
 
 void add_metrics(CLI::App& app) {
   auto args = std::make_shared<MetricsArgs>();
   auto* command = app.add_subcommand("metrics", "FID, KID, Inception Score, precision and recall.");
-  command->add_option("inputs", args->inputs,
-                      "GENERATED REFERENCE: features (.npy, .npz, a folder of .npy shards) or "
-                      "statistics (.npz with mu and sigma)");
-  command->add_option("--features-from", args->features_from, "the same two, by an option")
-      ->expected(1, 2);
   command->add_option(
-      "--like", args->like,
-      fmt::format("every switch as that program has it: {}", fmt::join(recipe_names(), ", ")));
-  add_count(command, "--kid-subsets", args->kid_subsets, "subsets of KID (100)");
-  add_count(command, "--kid-subset-size", args->kid_subset_size,
-            "images a subset of KID (1000, or N where that is less)");
-  add_count(command, "--splits", args->splits, "splits of the Inception Score (10)");
-  add_count(command, "--k", args->k,
-            "neighbours of precision and recall (3), density and coverage (5)");
-  command->add_option("--save-stats", args->save_stats,
-                      "write the statistics of the one input to this .npz, as pytorch-fid does");
+      "inputs", args->inputs,
+      "GENERATED REFERENCE: images (a folder or .zip of PNGs, IDX, CIFAR, .npy, "
+      ".npz), a model, features (.npy, .npz, a folder of shards) or statistics (.npz "
+      "with mu and sigma)");
+  command
+      ->add_option("--features-from", args->features_from, "features or statistics, by an option")
+      ->expected(1, 2);
+  add_network(command, *args);
+  add_recipe(command, *args);
+  add_images(command, *args);
   add_seed(*command, args->seed);
   add_threads(*command, args->threads);
   command->add_flag("--json", args->json, "print it as JSON");

@@ -72,6 +72,10 @@ Shape image_shape(const Model& model) {
   return {model.config.in_channels, model.config.height, model.config.width};
 }
 
+bool tells_labels(const Model& model, const Dataset& data) {
+  return model.config.conditional() && data.size() > 0 && data.label(0).has_value();
+}
+
 std::string weights_hash(const Model& model) {
   static_assert(std::endian::native == std::endian::little);
   const std::span<const float> values = model.params.all();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ddpm/base/shape.h"
+#include "ddpm/data/dataset.h"
 #include "ddpm/net/model.h"
 
 namespace ddpm::cli {
@@ -32,6 +33,10 @@ Model open_model(const std::string& name);
 
 /// Channels, height and width of the model's images.
 Shape image_shape(const Model& model);
+
+/// Whether a likelihood tells the network each image's class: it was trained with them, and the
+/// data have them.
+bool tells_labels(const Model& model, const Dataset& data);
 
 /// SHA-256 of the weights as float32, the first 16 digits: which model made a picture.
 std::string weights_hash(const Model& model);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "ddpm/base/error.h"
 #include "ddpm/cli/signals.h"
@@ -29,8 +30,16 @@ bool colours() {
   return !dumb() && !(no_color && *no_color);
 }
 
-std::string picture(const Image& image) {
-  return terminal_blocks(image, std::min({terminal_columns(), kMaxPictureColumns, image.width}));
+std::string picture(const Image& image, int columns = kMaxPictureColumns) {
+  return terminal_blocks(image, std::min({terminal_columns(), columns, image.width}));
+}
+
+std::optional<winsize> terminal_size() {
+  winsize size = {};
+  for (const int fd : {STDERR_FILENO, STDOUT_FILENO}) {
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size;
+  }
+  return {};
 }
 
 void print_lines(const char* before, std::string_view text) {
@@ -81,11 +90,13 @@ bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }
 bool stderr_is_terminal() { return isatty(STDERR_FILENO) == 1 && !dumb(); }
 
 int terminal_columns() {
-  winsize size = {};
-  for (const int fd : {STDERR_FILENO, STDOUT_FILENO}) {
-    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  }
-  return 80;
+  const auto size = terminal_size();
+  return size ? size->ws_col : 80;
+}
+
+int terminal_rows() {
+  const auto size = terminal_size();
+  return size && size->ws_row > 0 ? size->ws_row : 24;
 }
 
 void show_on_stdout(const Image& image) {
@@ -94,6 +105,13 @@ void show_on_stdout(const Image& image) {
 
 std::string picture_for_stderr(const Image& image) {
   return stderr_is_terminal() && colours() ? picture(image) : "";
+}
+
+std::string preview_for_stderr(const Image& image) {
+  if (!stderr_is_terminal() || !colours()) return "";
+  const std::int64_t pixels_high = 2 * std::max(terminal_rows() - 2, 1);  // two a line
+  const std::int64_t columns = image.width * pixels_high / std::max(image.height, 1);
+  return picture(image, static_cast<int>(std::clamp<std::int64_t>(columns, 1, kMaxPictureColumns)));
 }
 
 }  // namespace ddpm::cli

@@ -39,10 +39,13 @@ void write_stderr(std::string_view text);
 bool stdout_is_terminal();
 bool stderr_is_terminal();  // false for TERM=dumb: nothing that moves
 int terminal_columns();     // 80 when unknown
+int terminal_rows();        // 24 when unknown
 
 /// On a terminal with colours (not TERM=dumb, not NO_COLOR), the picture in half-blocks; otherwise
 /// nothing.
 void show_on_stdout(const Image& image);
 std::string picture_for_stderr(const Image& image);
+/// Likewise, but so small that it and a line below it fit on the terminal.
+std::string preview_for_stderr(const Image& image);
 
 }  // namespace ddpm::cli

@@ -6,6 +6,7 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/options.h"
 #include "ddpm/cli/output.h"
+#include "ddpm/cli/plan_json.h"
 
 namespace ddpm::cli {
 namespace {
@@ -46,53 +47,7 @@ Process process_of(const PlanArgs& args) {
   return process;
 }
 
-// ---- for programs
-
-Json limit_json(const Limit& limit) {
-  switch (limit.kind) {
-    case Limit::Kind::clip:
-      return json_object({{"kind", json_string("clip")}, {"range", json_real(limit.range)}});
-    case Limit::Kind::quantile:
-      return json_object({{"kind", json_string("quantile")},
-                          {"quantile", json_real(limit.quantile)},
-                          {"range", json_real(limit.range)}});
-    case Limit::Kind::none:
-      break;
-  }
-  return {};
-}
-
-Json update_json(const Update& update) {
-  std::vector<Json> terms;
-  for (const Term& term : update.terms) {
-    terms.push_back(json_object(
-        {{"reg", json_string(std::string(to_string(term.reg)))}, {"c", json_real(term.c)}}));
-  }
-  return json_object({{"dst", json_string(std::string(to_string(update.dst)))},
-                      {"terms", json_list(std::move(terms))},
-                      {"c_z", json_real(update.c_z)},
-                      {"z_v", json_real(update.z_v)},
-                      {"snr", json_real(update.snr)}});
-}
-
-Json row_json(const Row& row) {
-  std::map<std::string, Json> members;
-  std::vector<Json> updates;
-  for (const Update& update : row.updates) updates.push_back(update_json(update));
-  members["updates"] = json_list(std::move(updates));
-  members["time"] = row.time ? json_real(*row.time) : Json{};
-  if (!row.time) return json_object(std::move(members));
-  members["c_in"] = json_real(row.c_in);
-  members["x0"] = json_object({{"x", json_real(row.r_x)}, {"out", json_real(row.r_out)}});
-  members["eps"] = json_object(
-      {{"x", json_real(row.e_x)}, {"out", json_real(row.e_out)}, {"x0", json_real(row.e_x0)}});
-  members["limit"] = limit_json(row.limit);
-  return json_object(std::move(members));
-}
-
 void print_as_json(const PlanArgs& args, const Process& process, const Plan& plan) {
-  std::vector<Json> rows;
-  for (const Row& row : plan) rows.push_back(row_json(row));
   const ModelView& view = process.view;
   print_json("ddpm.plan/1", {{"plan", json_string(args.plan)},
                              {"schedule", json_string(process.schedule.spec())},
@@ -100,10 +55,8 @@ void print_as_json(const PlanArgs& args, const Process& process, const Plan& pla
                              {"variance", json_string(std::string(to_string(view.variance)))},
                              {"calls", json_integer(calls_of(plan))},
                              {"initial_scale", json_real(plan.initial_scale)},
-                             {"rows", json_list(std::move(rows))}});
+                             {"rows", plan_rows_json(plan)}});
 }
-
-// ---- for a person
 
 std::string number(double value) { return value == 0 ? "" : fmt::format("{:.6g}", value); }
 

@@ -102,7 +102,18 @@ void Progress::clear() {
 void Progress::say(const std::string& text) {
   if (terminal_) clear();
   write_stderr(text.empty() || text.back() != '\n' ? text + "\n" : text);
+  picture_lines_ = 0;
   if (terminal_ && !finished_) draw();
+}
+
+void Progress::picture(const std::string& text) {
+  if (!terminal_ || finished_ || text.empty()) return;
+  clear();
+  // "Cursor up" and "erase below" of ECMA-48.
+  if (picture_lines_ > 0) write_stderr(fmt::format("\x1b[{}A\x1b[J", picture_lines_));
+  write_stderr(text);
+  picture_lines_ = std::ranges::count(text, '\n');
+  draw();
 }
 
 void Progress::finish() {

@@ -37,6 +37,10 @@ class Progress {
   /// A line (or a picture) of its own, above the bar.
   void say(const std::string& text);
 
+  /// On a terminal, a picture (lines of text) above the bar in place of the last one; elsewhere
+  /// nothing.
+  void picture(const std::string& text);
+
   /// Shows the last state whatever was due. Later calls do nothing.
   void finish();
 
@@ -51,6 +55,7 @@ class Progress {
   std::int64_t total_, first_, done_;
   bool terminal_;
   bool drawn_ = false, finished_ = false;
+  std::int64_t picture_lines_ = 0;  // of the picture right above the bar
   Clock::time_point start_, last_;
 };
 

@@ -2,107 +2,122 @@
 #include <algorithm>
 
 #include "ddpm/base/error.h"
+#include "ddpm/base/file.h"
 #include "ddpm/base/version.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/options.h"
 #include "ddpm/cli/output.h"
-#include "ddpm/cli/progress.h"
-#include "ddpm/cli/sample_output.h"
-#include "ddpm/cli/signals.h"
-#include "ddpm/engine/cpu/cpu.h"
-#include "ddpm/engine/runner.h"
+#include "ddpm/cli/plan_json.h"
+#include "ddpm/cli/sample_args.h"
+#include "ddpm/cli/sample_draw.h"
+#include "ddpm/cli/sample_model.h"
 
 namespace ddpm::cli {
 namespace {
 
-constexpr std::uint64_t kImages = std::uint64_t{1} << 44;  // Philox counts images in 44 bits
+constexpr std::size_t kTraced = 8;  // images, unless told
 
-constexpr int kDefaultCalls = 50;  // of the network; a model of fewer times gets them all
-
-struct SampleArgs {
-  std::string model, out = "samples.png", plan = fmt::format("ddim:{}", kDefaultCalls);
-  std::int64_t count = 16;
-  std::uint64_t seed = 0, first = 0;
-  int threads = 0;
-  bool plan_given = false, json = false;
-};
-
-// Remakes the same bytes: threads are not part of it.
-std::string command_of(const SampleArgs& args) {
-  return fmt::format("ddpm sample {} -n {} --plan {} --seed {}{} -o {}", shell_word(args.model),
-                     args.count, shell_word(args.plan), args.seed,
-                     args.first ? fmt::format(" --first {}", args.first) : "",
-                     shell_word(args.out));
-}
-
-PngText text_of(const SampleArgs& args, const Model& model) {
+PngText text_of(const SampleArgs& args, const SampleModel& model, const std::string& command) {
   return {{"Software", fmt::format("ddpm {} (numerics {})", kVersion, kNumerics)},
-          {"ddpm:command", command_of(args)},
+          {"ddpm:command", command},
           {"ddpm:plan", args.plan},
           {"ddpm:seed", fmt::format("{}", args.seed)},
-          {"ddpm:weights", weights_hash(model)}};
+          {"ddpm:weights", model.weights()}};
 }
 
-// Draws every image, batch by batch. Image i depends on (seed, i) alone.
-void draw(const SampleArgs& args, const Plan& plan, Denoiser& denoiser, SampleOutput& output) {
-  SignalWatch watch;
-  const auto rows = static_cast<std::int64_t>(plan.size());
-  const std::int64_t batches = (args.count + kMaxBatch - 1) / kMaxBatch;
-  const std::size_t size = denoiser.shape().size();
-  Progress progress("sample", batches * rows);
-  for (std::int64_t batch = 0; batch < batches; ++batch) {
-    const std::int64_t done = batch * kMaxBatch;
-    const auto n = static_cast<std::size_t>(std::min<std::int64_t>(kMaxBatch, args.count - done));
-    const std::uint64_t first = args.first + static_cast<std::uint64_t>(done);
-    std::vector<float> x(n * size);
-    start_noise(args.seed, first, denoiser.shape(), x);
-    run_plan(plan, denoiser, x, philox_noise(args.seed, first), [&](int row, auto, auto) {
-      progress.update(batch * rows + row + 1, fmt::format("image {}/{}", done + n, args.count));
-      watch.check();
-      return true;
-    });
-    output.add(x);
+// What the images depend on, by the names of the options where there are such. The table stands for
+// all that the plan takes from the model.
+SampleIdentity identity_of(const SampleArgs& args, const SampleModel& model, const Plan& plan) {
+  const std::string table = write_json(plan_rows_json(plan));
+  SampleIdentity identity = {{"count", fmt::format("{}", args.count)},
+                             {"first", fmt::format("{}", args.first)},
+                             {"shard", args.shard.empty() ? "0/1" : args.shard},
+                             {"seed", fmt::format("{}", args.seed)},
+                             {"plan", args.plan},
+                             {"table", sha256_hex(table).substr(0, 16)},
+                             {"numerics", fmt::format("{}", kNumerics)}};
+  model.identify(identity);
+  return identity;
+}
+
+std::string part_name(const SampleArgs& args) {
+  std::string name = args.shard;  // 2/4 -> 2-of-4
+  if (!name.empty()) name.replace(name.find('/'), 1, "-of-");
+  return name;
+}
+
+std::vector<std::uint64_t> traced_images(const SampleArgs& args, const ImageRange& range) {
+  const auto batch = static_cast<std::uint64_t>(std::min<std::int64_t>(range.count, kMaxBatch));
+  std::vector<std::uint64_t> images = args.trace_images;
+  if (images.empty()) {
+    for (std::uint64_t i = 0; i < std::min<std::uint64_t>(batch, kTraced); ++i) {
+      images.push_back(range.first + i);
+    }
   }
-  progress.finish();
+  for (const std::uint64_t image : images) {
+    if (image >= range.first && image - range.first < batch) continue;
+    throw Error("[cli] sample: got --trace-images {}, expected numbers in {}..{}; try --first {}",
+                image, range.first, range.first + batch - 1, image);
+  }
+  return images;
 }
 
-void check_count(const SampleArgs& args) {
-  if (args.first < kImages && static_cast<std::uint64_t>(args.count) <= kImages - args.first)
-    return;
-  throw Error("[cli] sample: got images {}..{}+{}, expected numbers below 2^44", args.first,
-              args.first, args.count);
+SampleOutputSpec output_spec(const SampleArgs& args, const SampleModel& model, const Plan& plan,
+                             const ImageRange& range) {
+  SampleOutputSpec spec{args.out, range.count, range.first, image_shape(model.model())};
+  spec.labels = model.labels();
+  spec.part = part_name(args);
+  spec.identity = identity_of(args, model, plan);
+  spec.text = [&] { return text_of(args, model, command_of(args)); };
+  spec.text_of = [&](std::uint64_t image) {
+    return text_of(args, model, command_of_image(args, image, label_of(model.labels(), image)));
+  };
+  return spec;
 }
 
-void print_result(const SampleArgs& args, const Model& model) {
+void print_result(const SampleArgs& args, const SampleModel& model, const ImageRange& range) {
   if (!args.json) return put_line("{}", args.out);
-  const Shape shape = image_shape(model);
+  const Shape shape = image_shape(model.model());
+  std::vector<Json> labels;
+  for (const int label : model.labels()) labels.push_back(json_integer(label));
   print_json(
       "ddpm.sample/1",
       {{"output", json_string(args.out)},
        {"command", json_string(command_of(args))},
-       {"count", json_integer(args.count)},
+       {"count", json_integer(range.count)},
+       {"first", json_integer(static_cast<std::int64_t>(range.first))},
+       {"labels", json_list(std::move(labels))},
        {"shape", json_list({json_integer(shape.c), json_integer(shape.h), json_integer(shape.w)})},
        {"plan", json_string(args.plan)},
        {"seed", json_string(fmt::format("{}", args.seed))},
-       {"weights", json_string(weights_hash(model))}});
+       {"weights", json_string(model.weights())}});
 }
 
 void run_sample(SampleArgs args) {
-  check_count(args);
-  const Model model = open_model(args.model);
-  if (!args.plan_given && model.schedule.T() < kDefaultCalls) {
-    args.plan = fmt::format("ddim:{}", model.schedule.T());
+  const ImageRange range = image_range(args);
+  const std::vector<std::uint64_t> traced = traced_images(args, range);
+  SampleModel model(args);
+  const Schedule& schedule = model.model().schedule;
+  if (!args.plan_given && schedule.T() < SampleArgs::kDefaultCalls) {
+    args.plan = fmt::format("ddim:{}", schedule.T());
   }
-  const Plan plan = parse_plan(args.plan, model.schedule, model.view);
-  const auto output = make_sample_output(
-      {args.out, args.count, args.first, image_shape(model), text_of(args, model)});
+  const Plan plan = parse_plan(args.plan, schedule, model.model().view);
+  const SampleOutputSpec spec = output_spec(args, model, plan, range);
+  const auto output = make_sample_output(spec);
+  std::optional<SampleTrace> trace;
+  if (!args.trace.empty()) {
+    trace.emplace(SampleTraceSpec{args.trace, traced, range.first, spec.shape, spec.text()}, plan);
+  }
   ThreadPool pool(thread_count(args.threads));
-  const int batch = static_cast<int>(std::min<std::int64_t>(args.count, kMaxBatch));
-  const auto denoiser = cpu::make_denoiser(model.graph, model.params, batch, pool);
-  draw(args, plan, *denoiser, *output);
+  const int batch = static_cast<int>(std::min<std::int64_t>(range.count, kMaxBatch));
+  SampleJob job{plan, model.compile(batch, pool), args.seed, range.first, range.count};
+  job.labels = model.labels();
+  job.preview = args.preview;
+  job.trace = trace ? &*trace : nullptr;
+  draw_samples(job, *output);
   output->finish();
   if (const auto picture = output->picture(); picture && !args.json) show_on_stdout(*picture);
-  print_result(args, model);
+  print_result(args, model, range);
 }
 
 }  // namespace
@@ -110,24 +125,10 @@ void run_sample(SampleArgs args) {
 void add_sample(CLI::App& app) {
   auto args = std::make_shared<SampleArgs>();
   auto* command = app.add_subcommand("sample", "Draw images from a trained model (Algorithm 2).");
-  command->add_option("model", args->model, "model folder, run folder, or a shipped model's name")
-      ->required();
-  command->add_option("-n,--count", args->count, "images to draw")
-      ->check(whole_number())
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  auto* plan = command->add_option(
-      "--plan", args->plan, "sampler:calls[,key=value...], e.g. ddpm:1000 or ddim:50,eta=0.5");
-  add_seed(*command, args->seed);
-  command
-      ->add_option("--first", args->first,
-                   "number of the first image; image i depends on (seed, i)")
-      ->check(whole_number());
-  add_threads(*command, args->threads);
-  command->add_option("-o,--out", args->out,
-                      "FILE.png (a grid), FILE.npy, or FOLDER/ (a PNG an image)");
-  command->add_flag("--json", args->json, "say what was written as JSON");
-  command->callback([args, plan] {
-    args->plan_given = plan->count() > 0;
+  declare_sample_options(*command, *args);
+  command->callback([args, command] {
+    args->plan_given = command->count("--plan") > 0;
+    args->guidance_given = command->count("--guidance") > 0;
     run_sample(*args);
   });
 }

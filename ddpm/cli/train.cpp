@@ -47,8 +47,10 @@ class Console : public TrainObserver {
                                                report.images_per_second));
   }
 
-  void on_eval(std::int64_t step, double loss) override {
-    say(fmt::format("step {}: held-out loss {:.5f}", step, loss));
+  void on_eval(std::int64_t step, const HeldOut& held_out) override {
+    const std::string bits =
+        held_out.bits_per_dim ? fmt::format(", about {:.3f} bits/dim", *held_out.bits_per_dim) : "";
+    say(fmt::format("step {}: held-out loss {:.5f}{}", step, held_out.loss, bits));
   }
 
   void on_samples(std::int64_t step, const std::filesystem::path& path,

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <optional>
 
-#include "ddpm/data/zip.h"
+#include "ddpm/base/zip.h"
 
 namespace ddpm {
 namespace {
@@ -168,6 +168,8 @@ NpyArray from_values(NpyType type, std::vector<std::int64_t> shape, const std::v
 
 const char* to_string(NpyType type) { return row_of(type).name; }
 
+std::size_t element_size(NpyType type) { return row_of(type).size; }
+
 std::size_t NpyArray::size() const {
   std::size_t n = 1;
   for (const std::int64_t axis : shape) n *= static_cast<std::size_t>(axis);
@@ -213,18 +215,21 @@ Result<NpyArray> parse_npy(std::string_view bytes, const std::string& name) {
                                   : std::string(values)};
 }
 
-std::string write_npy(const NpyArray& array) {
-  const TypeRow& row = row_of(array.type);
-  DDPM_CHECK(array.bytes.size() == array.size() * row.size);
-  std::string text =
-      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", row.descr,
-                  fmt::join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
+std::string npy_header(NpyType type, const std::vector<std::int64_t>& shape) {
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}",
+                                 row_of(type).descr, fmt::join(shape, ", "),
+                                 shape.size() == 1 ? "," : "");  // Python's tuples: (3,), (3, 4)
   text.append(63 - (10 + text.size()) % 64, ' ');
   text += '\n';
   std::string out("\x93NUMPY\x01\x00", 8);
   out += static_cast<char>(text.size() & 255);
   out += static_cast<char>(text.size() >> 8);
-  return out + text + array.bytes;
+  return out + text;
+}
+
+std::string write_npy(const NpyArray& array) {
+  DDPM_CHECK(array.bytes.size() == array.size() * row_of(array.type).size);
+  return npy_header(array.type, array.shape) + array.bytes;
 }
 
 NpyArray npy_f64(std::vector<std::int64_t> shape, const std::vector<double>& values) {

@@ -16,6 +16,9 @@ enum class NpyType { u8, i32, i64, f16, f32, f64 };
 /// "float32", as NumPy names it.
 const char* to_string(NpyType type);
 
+/// Bytes of an element.
+std::size_t element_size(NpyType type);
+
 /// An array in C order, little-endian.
 struct NpyArray {
   NpyType type = NpyType::f32;
@@ -32,7 +35,11 @@ struct NpyArray {
 /// order of more than 2 axes; those of 2 are transposed).
 Result<NpyArray> parse_npy(std::string_view bytes, const std::string& name);
 
-/// The file's bytes: format 1.0 with a header of NumPy's own form.
+/// What stands before the values in a file: format 1.0, NumPy's own form; its length is a multiple
+/// of 64.
+std::string npy_header(NpyType type, const std::vector<std::int64_t>& shape);
+
+/// The file's bytes: npy_header() and the values.
 std::string write_npy(const NpyArray& array);
 
 /// float64 array of these values. values.size() is the shape's product.

@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 #include "ddpm/data/test_files.h"
-#include "ddpm/data/zip.h"
+#include "ddpm/base/zip.h"
 
 namespace ddpm {
 namespace {
@@ -33,6 +33,26 @@ std::vector<double> values_of(const NpyArray& array) {
 Failure failure(const std::string& bytes) {
   const auto result = parse_npy(bytes, "x.npy");
   return result ? Failure{FailureCode::io, "no failure"} : result.error();
+}
+
+// numpy.save of zeros((2, 1, 3, 4), '<f4') with NumPy 1.24 begins with these bytes, spaces up to
+// 127 and a newline.
+TEST(NpyHeader, IsNumpysOwn) {
+  const std::string header = npy_header(NpyType::f32, {2, 1, 3, 4});
+  const std::string start(
+      "\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 3, 4), }",
+      75);
+  EXPECT_EQ(header.substr(0, start.size()), start);
+  EXPECT_EQ(header.size(), 128U);
+  EXPECT_EQ(header.find_first_not_of(' ', start.size()), 127U);
+  EXPECT_EQ(header.back(), '\n');
+}
+
+TEST(NpyHeader, IsAMultipleOf64AndWritesTuplesAsPythonDoes) {
+  EXPECT_NE(npy_header(NpyType::f32, {7}).find("'shape': (7,), }"), std::string::npos);
+  for (std::int64_t n = 1; n < 1'000'000'000'000; n *= 10) {
+    EXPECT_EQ(npy_header(NpyType::u8, {n, n}).size() % 64, 0U);
+  }
 }
 
 RC_GTEST_PROP(Npy, ComesBackAsWritten, (const std::vector<float>& values)) {

@@ -101,22 +101,4 @@ double Bound::rate() const {
   return sum;
 }
 
-std::vector<int> estimate_times(int T, int K, double u) {
-  DDPM_CHECK(T >= 2 && 0 <= u && u < 1, "T = {}, u = {}", T, u);
-  if (K < 1) throw Error("[diffusion] estimate: got {} terms, expected at least 1; try 10", K);
-  std::vector<int> times;
-  for (int k = 0; k < K; ++k) {
-    const auto place = static_cast<int>((T - 1) * ((k + u) / K));
-    times.push_back(2 + std::min(place, T - 2));
-  }
-  return times;
-}
-
-double estimated_bits(int T, double prior, double decoder, std::span<const double> terms) {
-  DDPM_CHECK(!terms.empty());
-  double sum = 0;
-  for (const double term : terms) sum += term;
-  return prior + decoder + (T - 1) * (sum / static_cast<double>(terms.size()));
-}
-
 }  // namespace ddpm

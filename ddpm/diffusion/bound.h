@@ -77,11 +77,4 @@ struct Bound {
   double total() const { return rate() + distortion(); }
 };
 
-/// K times in 2..T, one in each K-th of them, all moved by one `u` in [0, 1): `decoder term + (T -
-/// 1) / K sum of L_{t-1}` over them, plus the prior, is an unbiased estimate of the bound of T
-/// steps (T
-/// >= 2), and of much smaller variance than from independent times. Throws Error unless K >= 1.
-std::vector<int> estimate_times(int T, int K, double u);
-double estimated_bits(int T, double prior, double decoder, std::span<const double> terms);
-
 }  // namespace ddpm

@@ -255,28 +255,6 @@ TEST(Bound, ClipHoldsX0AndStopsItsDerivative) {
 
 // Over all u each time is drawn equally often: midpoints of 1200 cells meet each of 12 times 5 *
 // 100 times.
-TEST(Bound, EstimateIsUnbiased) {
-  Doubles terms(14);
-  for (int t = 1; t <= 13; ++t) terms[t] = 1.0 / t + (t % 3);
-  const double full = 0.5 + terms[1] + std::accumulate(terms.begin() + 2, terms.end(), 0.0);
-  double mean = 0;
-  for (int i = 0; i < 1200; ++i) {
-    Doubles drawn;
-    for (const int t : estimate_times(13, 5, (i + 0.5) / 1200)) drawn.push_back(terms[t]);
-    EXPECT_EQ(drawn.size(), 5U);
-    mean += estimated_bits(13, 0.5, terms[1], drawn) / 1200;
-  }
-  EXPECT_NEAR(mean, full, 1e-12);
-}
-
-TEST(Bound, EstimateOfAllTermsIsTheBound) {
-  const std::vector<int> times = estimate_times(13, 12, 0.25);
-  for (int i = 0; i < 12; ++i) EXPECT_EQ(times[i], i + 2);
-  EXPECT_DOUBLE_EQ(estimated_bits(13, 1, 2, Doubles(12, 0.25)), 6);
-  EXPECT_EQ(estimate_times(2, 3, 0.999), (std::vector<int>{2, 2, 2}));
-  EXPECT_THROW(estimate_times(13, 0, 0.5), Error);
-}
-
 TEST(Bound, PriorIsTheKlToTheStandardNormal) {
   const Schedule s = Schedule::linear(5, 0.1, 0.3);
   const double a = s.alpha_bar(5), x = 0.7;

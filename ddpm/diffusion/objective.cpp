@@ -13,10 +13,6 @@ namespace {
 
 constexpr double kLn2 = 0.69314718055994530942;
 
-bool has_bound(Loss kind) {
-  return kind == Loss::kl || kind == Loss::rescaled_kl || kind == Loss::hybrid;
-}
-
 // Weight of the error of eps, |eps - eps_hat|^2, that a weight of the error of x0 or of the bound
 // means: |x0 - x0_hat|^2 SNR = |eps - eps_hat|^2.
 double eps_weight(const LossConfig& config, double snr) {
@@ -61,6 +57,10 @@ void check_numbers(const LossConfig& c) {
 }
 
 }  // namespace
+
+bool has_bound(Loss kind) {
+  return kind == Loss::kl || kind == Loss::rescaled_kl || kind == Loss::hybrid;
+}
 
 Objective::Objective(const Schedule& schedule, Prediction prediction, Variance variance,
                      const LossConfig& config, std::vector<double> optimal)
@@ -108,7 +108,7 @@ double Objective::operator()(int t, std::span<const Real> x0, std::span<const Re
       n > 0 && eps.size() == n && out.size() == (learned ? 2 * n : n) && d_out.size() == out.size(),
       "{}, {}, {}, {}", n, eps.size(), out.size(), d_out.size());
   const double count = static_cast<double>(n);
-  const double slope = scale * 2 * weight(t) / count;
+  const double slope = 2 / count * scale * weight(t);
   const double bound_slope = scale * bound_weight_ / count / kLn2;
   const double mean_slope = frozen_mean_ ? 0 : bound_slope;
   const Target to = target_of(schedule_, t, prediction_);
@@ -116,7 +116,9 @@ double Objective::operator()(int t, std::span<const Real> x0, std::span<const Re
   if (bound_weight_ > 0) step.emplace(schedule_, t, model());
   double error_sum = 0, nats = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    const double error = out[i] - (to.x0 * x0[i] + to.eps * eps[i]);
+    // The target is rounded to Real, as make_target() does: `simple` has simple_loss()'s bits.
+    const double target = static_cast<Real>(to.x0 * x0[i] + to.eps * eps[i]);
+    const double error = out[i] - target;
     error_sum += error * error;
     double d = slope * error, d_v = 0;
     if (step) {

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ddpm/diffusion/bound.h"
@@ -31,6 +32,9 @@ struct LossConfig {
 /// `simple`, `kl`, `rescaled_kl`, `hybrid,weight=0.001`, `min_snr,gamma=5`, `p2,gamma=1,k=1`,
 /// `vdm`; those with a bound also `decoder=tanh`. Throws Error that lists what is known.
 LossConfig parse_loss(const std::string& text);
+/// Whether the loss has terms of the bound: those train a learned variance.
+bool has_bound(Loss kind);
+
 /// What parse_loss reads back.
 std::string to_string(const LossConfig& config);
 
@@ -48,7 +52,7 @@ class Objective {
 
   /// The loss of one image at t in 1..T. x0, eps: n elements; out, d_out: n, or 2 n ([mean part,
   /// variance part]) when the variance is learned. d_out = the derivative of scale * loss. Sums run
-  /// in double in index order. Real: float or double.
+  /// in double in index order; `simple` has the bits of simple_loss(). Real: float or double.
   template <class Real>
   double operator()(int t, std::span<const Real> x0, std::span<const Real> eps,
                     std::span<const Real> out, double scale, std::span<Real> d_out) const;
@@ -67,8 +71,9 @@ class Objective {
 };
 
 /// Why a choice is known to train badly, or "": the paper's Table 2 and Sec. 3.2, Nichol & Dhariwal
-/// 2021, Lin et al. 2023. A sentence for a person; names what to try.
+/// 2021, Lin et al. 2023. A sentence for a person; names what to try. time_sampler: as
+/// make_time_sampler() reads it.
 std::string known_instability(const Schedule& schedule, Prediction prediction, Variance variance,
-                              const LossConfig& loss);
+                              const LossConfig& loss, std::string_view time_sampler = "uniform");
 
 }  // namespace ddpm

@@ -73,14 +73,12 @@ std::string to_string(const LossConfig& config) {
     say("gamma", config.p2_gamma, usual.p2_gamma);
     say("k", config.p2_k, usual.p2_k);
   }
-  const bool bound =
-      config.kind == Loss::kl || config.kind == Loss::rescaled_kl || config.kind == Loss::hybrid;
-  if (bound && config.decoder == Decoder::tanh) text += ",decoder=tanh";
+  if (has_bound(config.kind) && config.decoder == Decoder::tanh) text += ",decoder=tanh";
   return text;
 }
 
 std::string known_instability(const Schedule& schedule, Prediction prediction, Variance variance,
-                              const LossConfig& loss) {
+                              const LossConfig& loss, std::string_view time_sampler) {
   using enum Prediction;
   const bool bound = loss.kind == Loss::kl || loss.kind == Loss::rescaled_kl;
   if (zero_snr(schedule) && (prediction == eps || prediction == score)) {
@@ -116,7 +114,7 @@ std::string known_instability(const Schedule& schedule, Prediction prediction, V
            "al. "
            "2020, Sec. 3.2); try loss min_snr, or prediction eps or v";
   }
-  if (bound && is_learned(variance)) {
+  if (bound && is_learned(variance) && !time_sampler.starts_with("loss_second_moment")) {
     return "the bound as the loss: its gradient is noisy (Nichol & Dhariwal 2021, Sec. 3.3); try "
            "time "
            "sampling loss_second_moment, or loss hybrid";

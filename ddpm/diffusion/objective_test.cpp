@@ -7,6 +7,7 @@
 
 #include "ddpm/base/error.h"
 #include "ddpm/diffusion/golden_test.h"
+#include "ddpm/diffusion/loss.h"
 #include "ddpm/diffusion/time_line.h"
 
 namespace ddpm {
@@ -128,6 +129,27 @@ TEST(Objective, HybridWithAFixedVarianceIsSimple) {
   const Objective hybrid(s, Prediction::eps, Variance::fixed_large, parse_loss("hybrid"));
   const Objective simple(s, Prediction::eps, Variance::fixed_large, parse_loss("simple"));
   EXPECT_EQ(value(hybrid, 7, image, image.out), value(simple, 7, image, image.out));
+}
+
+// Runs of older versions, whose loss was simple_loss(), go on bit for bit.
+TEST(Objective, SimpleHasTheBitsOfSimpleLoss) {
+  const Schedule s = Schedule::linear();
+  constexpr int kElements = 49;  // no power of two
+  std::vector<float> x0, eps, out, target(kElements), d(kElements), expected(kElements);
+  for (int k = 0; k < kElements; ++k) {
+    x0.push_back(static_cast<float>(golden::x0(k)));
+    eps.push_back(static_cast<float>(golden::eps(k)));
+    out.push_back(static_cast<float>(std::sin(0.7 * k)));
+  }
+  for (const Prediction p : kPredictions) {
+    const Objective loss(s, p, Variance::fixed_large, {});
+    for (const int t : {1, 2, 321, 1000}) {
+      make_target(s, t, p, x0, eps, target);
+      const double value = simple_loss(target, out, 1.0 / 24, expected);
+      EXPECT_EQ(loss.operator()<float>(t, x0, eps, out, 1.0 / 24, d), value);
+      EXPECT_EQ(d, expected);
+    }
+  }
 }
 
 TEST(Objective, RescaledKlIsTTimesKl) {

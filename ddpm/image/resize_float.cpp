@@ -118,6 +118,20 @@ float apply(const Window& window, const float* in, std::ptrdiff_t stride) {
 
 }  // namespace
 
+std::string_view to_string(InputPipeline pipeline) {
+  constexpr std::string_view kNames[] = {"torch-fidelity", "pytorch-fid", "clean-fid", "ddpm"};
+  return kNames[static_cast<int>(pipeline)];
+}
+
+InputPipeline parse_pipeline(std::string_view name) {
+  for (const auto pipeline : {InputPipeline::torch_fidelity, InputPipeline::pytorch_fid,
+                              InputPipeline::clean_fid, InputPipeline::ddpm}) {
+    if (name == to_string(pipeline)) return pipeline;
+  }
+  throw Error("[image] input: got {}, expected torch-fidelity, pytorch-fid, clean-fid or ddpm",
+              name);
+}
+
 std::vector<float> byte_planes(const Image& image) {
   check_image(image);
   const std::size_t pixels = std::size_t{1} * image.width * image.height;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "ddpm/base/shape.h"
@@ -30,7 +31,13 @@ enum class InputPipeline {
   torch_fidelity,  // TF1 resize, (x - 128) / 128
   pytorch_fid,     // x / 255, torch resize, 2 x - 1
   clean_fid,       // Pillow's bicubic, clipped to [0, 255], (x - 128) / 128
+  ddpm,            // as torch_fidelity, of samples that were never rounded
 };
+
+/// "torch-fidelity" and so on.
+std::string_view to_string(InputPipeline pipeline);
+/// Throws Error (usage) for another name.
+InputPipeline parse_pipeline(std::string_view name);
 
 /// The network's input [3, 299, 299] for planes [3, H, W] of values in [0, 255], whole or not
 /// (DDPM's own scores come from samples that were never rounded).

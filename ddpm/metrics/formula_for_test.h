@@ -8,24 +8,10 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
+#include "ddpm/base/formula_for_test.h"
 #include "ddpm/metrics/features.h"
 
 namespace ddpm {
-
-/// The hash of tests/golden/metrics/make.py.
-inline std::uint32_t formula_hash(std::uint32_t seed, std::uint32_t i) {
-  std::uint32_t x = seed + i * 0x9E3779B9U;
-  x ^= x >> 16;
-  x *= 0x7FEB352DU;
-  x ^= x >> 15;
-  x *= 0x846CA68BU;
-  return x ^ x >> 16;
-}
-
-/// In [-1, 1), exact in float.
-inline float formula_value(std::uint32_t seed, std::uint32_t i) {
-  return static_cast<float>((static_cast<int>(formula_hash(seed, i) >> 8) - (1 << 23)) * 0x1p-23);
-}
 
 inline std::vector<float> formula_values(std::uint32_t seed, int rows, int dims, float scale,
                                          float shift) {

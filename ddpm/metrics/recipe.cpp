@@ -9,8 +9,9 @@ namespace ddpm {
 namespace {
 
 Recipe torch_fidelity() {
-  Recipe r{.name = "torch-fidelity", .float32_mean = true, .infinity = false};
+  Recipe r{.name = "torch-fidelity", .float32_mean = true, .infinity = false, .spatial = false};
   r.density_coverage = false;
+  r.alpha = Alpha::drop;
   r.subsets.shrink = false;
   r.neighbours.type = DistanceType::float32;
   return r;
@@ -19,10 +20,13 @@ Recipe torch_fidelity() {
 Recipe pytorch_fid() {
   return {.name = "pytorch-fid",
           .infinity = false,
+          .spatial = false,
           .inception_score = false,
           .kid = false,
           .precision_recall = false,
-          .density_coverage = false};
+          .density_coverage = false,
+          .pipeline = InputPipeline::pytorch_fid,
+          .alpha = Alpha::drop};
 }
 
 Recipe clean_fid() {
@@ -30,13 +34,15 @@ Recipe clean_fid() {
   r.name = "clean-fid";
   r.float32_mean = r.kid = true;
   r.subsets.reference_first = true;
+  r.pipeline = InputPipeline::clean_fid;
   return r;
 }
 
 Recipe guided_diffusion() {
   Recipe r = pytorch_fid();
   r.name = "guided-diffusion";
-  r.float32_mean = r.inception_score = r.precision_recall = true;
+  r.float32_mean = r.spatial = r.inception_score = r.precision_recall = true;
+  r.pipeline = InputPipeline::torch_fidelity;
   r.is = {.splitting = Splitting::rows, .splits = 5000, .shuffle = {}, .float32 = true};
   r.neighbours.type = DistanceType::float16;
   return r;
@@ -48,6 +54,7 @@ Recipe tfgan() {
   r.inception_score = r.kid = true;
   r.is = {.splits = 1, .shuffle = {}};
   r.subsets = {.sampling = KidSampling::blocks, .subset_size = 1024};
+  r.pipeline = InputPipeline::ddpm;
   return r;
 }
 

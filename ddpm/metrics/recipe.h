@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ddpm/image/resize_float.h"
+#include "ddpm/metrics/image_source.h"
 #include "ddpm/metrics/inception_score.h"
 #include "ddpm/metrics/kid.h"
 #include "ddpm/metrics/neighbours.h"
@@ -15,11 +17,14 @@ struct Recipe {
   std::string name = "ddpm";
   bool float32_mean = false;  // FID's means as NumPy takes them of float32 rows
   bool infinity = true;       // FID-infinity as well
+  bool spatial = true;        // sFID as well
   bool inception_score = true, kid = true, precision_recall = true, density_coverage = true;
   InceptionScoreOptions is;
   KidOptions subsets;
-  NeighbourOptions neighbours;                     // precision and recall
-  NeighbourOptions dense{.k = 5, .strict = true};  // density and coverage
+  NeighbourOptions neighbours;                             // precision and recall
+  NeighbourOptions dense{.k = 5, .strict = true};          // density and coverage
+  InputPipeline pipeline = InputPipeline::torch_fidelity;  // how Inception is fed
+  Alpha alpha = Alpha::refuse;                             // of images that are not opaque
 };
 
 /// Ours ("ddpm"), or what the program of that name does: torch-fidelity, pytorch-fid, clean-fid,

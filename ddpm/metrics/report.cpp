@@ -70,9 +70,31 @@ void score_fid(Report& report, const ImageSet& g, const ImageSet& r, const Recip
 
 void score_spatial(Report& report, const ImageSet& g, const ImageSet& r, const Recipe& recipe,
                    ThreadPool& pool) {
+  if (!recipe.spatial) return;
   const auto sg = statistics_of(g.spatial, g.spatial_statistics, recipe.float32_mean, pool);
   const auto sr = statistics_of(r.spatial, r.spatial_statistics, recipe.float32_mean, pool);
-  if (sg && sr) report.sfid = distance(*sg, *sr, recipe.float32_mean, pool);
+  if (!sg || !sr) return;
+  report.sfid = distance(*sg, *sr, recipe.float32_mean, pool);
+  if (g.spatial && r.spatial) {
+    report.sfid_standard_error = frechet_standard_error(*g.spatial, *sg, *r.spatial, *sr, pool);
+  }
+}
+
+// Numbers of different networks, or of one that was fed differently, say nothing of one another.
+void check_makers(Report& report, const ImageSet& g, const ImageSet& r) {
+  report.made_by = g.made_by.empty() ? r.made_by : g.made_by;
+  if (g.made_by == r.made_by) return;
+  if (g.made_by.empty() || r.made_by.empty()) {
+    const std::string& silent = g.made_by.empty() ? g.name : r.name;
+    report.notes.push_back(fmt::format(
+        "{} does not say what made its features: the scores mean nothing unless it was {}", silent,
+        report.made_by));
+    return;
+  }
+  throw Error(ExitCode::bad_input,
+              "[metrics] {} has features of {}, but {} of {}, expected the same network, input and "
+              "weights; try to make both anew",
+              g.name, g.made_by, r.name, r.made_by);
 }
 
 void score_logits(Report& report, const ImageSet& g, const Recipe& recipe) {
@@ -104,6 +126,7 @@ std::int64_t ImageSet::count() const {
 Report score(const ImageSet& g, const ImageSet& r, const Recipe& recipe, std::uint64_t seed,
              ThreadPool& pool) {
   Report report{.n_generated = g.count(), .n_reference = r.count()};
+  check_makers(report, g, r);
   score_fid(report, g, r, recipe, seed, pool);
   score_spatial(report, g, r, recipe, pool);
   score_logits(report, g, recipe);

@@ -16,6 +16,7 @@ namespace ddpm {
 /// What is known of a set of images: features, or only their statistics.
 struct ImageSet {
   std::string name;                                          // a file's, for messages
+  std::string made_by;                                       // network, input, weights; "" = given
   std::optional<Features> features;                          // [N, d]
   std::optional<Features> spatial;                           // sFID's
   std::optional<Features> logits;                            // Inception Score's
@@ -27,18 +28,20 @@ struct ImageSet {
 /// Scores that were computed. A missing one is explained in `notes`, unless the recipe has it off.
 struct Report {
   std::optional<FrechetDistance> fid, sfid;
-  std::optional<double> fid_standard_error;
+  std::optional<double> fid_standard_error, sfid_standard_error;
   std::optional<FrechetAtInfinity> fid_infinity;
   std::optional<InceptionScore> inception_score;
   std::optional<Kid> kid;
   std::optional<NeighbourScores> neighbours, dense;
   std::int64_t n_generated = 0, n_reference = 0;
   int dims = 0;
+  std::string made_by;             // ImageSet's, of whichever says it
   std::vector<std::string> notes;  // what a reader of the numbers must know
 };
 
 /// `seed`: of the subsets of FID-infinity. Throws Error (bad_input) when the sets do not fit
-/// together, or neither features nor statistics are there for any score.
+/// together (other networks or inputs made them), or neither features nor statistics are there for
+/// any score.
 Report score(const ImageSet& generated, const ImageSet& reference, const Recipe& recipe,
              std::uint64_t seed, ThreadPool& pool);
 

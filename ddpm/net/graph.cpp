@@ -103,6 +103,22 @@ Value Graph::linear(Value x, const std::string& param, int out_channels) {
   return conv(x, param, out_channels, 1, 1, 0, 0, /*matrix=*/true);
 }
 
+Value Graph::conv_rect(Value x, const std::string& param, int out_channels, int kernel_h,
+                       int kernel_w) {
+  const Shape in = shape(x);
+  DDPM_CHECK(kernel_h % 2 == 1 && kernel_w % 2 == 1, "{} x {}", kernel_h, kernel_w);
+  declare(param, {out_channels, in.c, kernel_h, kernel_w}, out_channels);
+  return append({.op = Op::conv,
+                 .inputs = {x},
+                 .param = param,
+                 .a = {.kernel = kernel_h,
+                       .pad_before = kernel_h / 2,
+                       .pad_after = kernel_h / 2,
+                       .kernel_w = kernel_w,
+                       .pad_w = kernel_w / 2},
+                 .shape = {out_channels, in.h, in.w}});
+}
+
 Value Graph::group_norm(Value x, const std::string& param, int groups, double epsilon,
                         Value modulation) {
   const Shape s = shape(x);
@@ -167,6 +183,48 @@ Value Graph::concat(Value a, Value b) {
       {.op = Op::concat, .inputs = {a, b}, .param = "", .a = {}, .shape = {s.c + t.c, s.h, s.w}});
 }
 
+Value Graph::relu(Value x) {
+  return append({.op = Op::relu, .inputs = {x}, .param = "", .a = {}, .shape = shape(x)});
+}
+
+Value Graph::pool(Op op, Value x, const Attributes& a) {
+  const Shape s = shape(x);
+  const auto out_size = [&](int n) { return (n + 2 * a.pad_before - a.kernel) / a.stride + 1; };
+  // A window wholly outside would have no pixel.
+  DDPM_CHECK(a.pad_before < a.kernel && std::min(s.h, s.w) + 2 * a.pad_before >= a.kernel);
+  return append(
+      {.op = op, .inputs = {x}, .param = "", .a = a, .shape = {s.c, out_size(s.h), out_size(s.w)}});
+}
+
+Value Graph::max_pool(Value x, int kernel, int stride, int pad) {
+  return pool(Op::max_pool, x,
+              {.kernel = kernel, .stride = stride, .pad_before = pad, .pad_after = pad});
+}
+
+Value Graph::avg_pool(Value x, int kernel, int stride, int pad, bool count_padding) {
+  return pool(Op::avg_pool, x,
+              {.kernel = kernel,
+               .stride = stride,
+               .pad_before = pad,
+               .pad_after = pad,
+               .count_padding = count_padding});
+}
+
+Value Graph::mean_pixels(Value x) {
+  const Shape s = shape(x);
+  const Value sums =
+      append({.op = Op::sum_pixels, .inputs = {x}, .param = "", .a = {}, .shape = {s.c, 1, 1}});
+  return scale(sums, 1.0 / s.pixels());
+}
+
+Value Graph::flatten(Value x) {
+  return append({.op = Op::flatten,
+                 .inputs = {x},
+                 .param = "",
+                 .a = {},
+                 .shape = {static_cast<int>(shape(x).size()), 1, 1}});
+}
+
 Value Graph::dropout(Value x, double p) {
   DDPM_CHECK(p >= 0 && p < 1, "p = {}", p);
   if (p == 0) return x;
@@ -221,6 +279,14 @@ std::string_view to_string(Op op) {
       return "upsample";
     case Op::concat:
       return "concat";
+    case Op::relu:
+      return "relu";
+    case Op::max_pool:
+      return "max_pool";
+    case Op::avg_pool:
+      return "avg_pool";
+    case Op::flatten:
+      return "flatten";
     case Op::dropout:
       return "dropout";
     case Op::dot_tokens:

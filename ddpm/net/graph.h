@@ -19,17 +19,21 @@ enum class Op {
   input,           // x, or another tensor the caller gives (Attributes::slot)
   time_embedding,  // sinusoids of the sample's time -> {dim, 1, 1}; with a parameter (weight [dim /
                    // 2], never trained): of its logarithm times 2 pi weight
-  embedding,   // a row of weight [rows, dim] -> {dim, 1, 1}
-  conv,        // weight [out, in, k, k] (or [out, in] when k = 1), bias [out]
+  embedding,       // a row of weight [rows, dim] -> {dim, 1, 1}
+  conv,            // weight [out, in, kh, kw] (or [out, in] when both are 1), bias [out]
   norm_stats,  // {c, h, w} -> {2 groups, 1, 1}: mean of each group, then 1 / sqrt(variance + eps)
                // of each
   normalize,   // (x, stats): (x - mean) * rstd * weight[c] + bias[c]; `modulated`: (x, stats, m), m
-              // {2 c, 1, 1}: that times 1 + m[c], plus m[c + channels]
+               // {2 c, 1, 1}: that times 1 + m[c], plus m[c + channels]
   silu,        // x / (1 + e^-x)
   add,         // same shapes, or the second {c, 1, 1} added to every pixel
   scale,       // x * alpha + beta
   upsample,    // nearest, twice the size
   concat,      // along channels
+  relu,        // max(x, 0)
+  max_pool,    // of the pixels of a window that lie in the image
+  avg_pool,    // their mean
+  flatten,     // {c, h, w} -> {c h w, 1, 1}, in this order
   dropout,     // training only; mask from Philox by (layer, sample, step), scaled by 1 / (1 - p)
   dot_tokens,  // (a, b) -> {heads * tokens(b), h, w}: alpha * <a_i, b_j> within each head
   softmax,     // over each of `heads` equal parts of the channels
@@ -54,8 +58,11 @@ enum class Op {
 
 struct Attributes {
   int slot = 0;                       // input: which of the caller's tensors
-  int kernel = 1, stride = 1;         // conv
-  int pad_before = 0, pad_after = 0;  // conv, both axes: zeros before and after
+  int kernel = 1, stride = 1;         // conv, pools
+  int pad_before = 0, pad_after = 0;  // conv, pools; both axes: zeros before and after
+  int kernel_w = 0, pad_w = 0;        // conv: its width where it is not square (0: it is), and the
+                                      // zeros on either side; kernel and pads are the height's then
+  bool count_padding = false;         // avg_pool: pixels outside count as zeros
   int groups = 1;                     // norm_stats, normalize
   double epsilon = 0;                 // norm_stats
   double alpha = 1;                   // scale, dot_tokens, mix_tokens
@@ -74,9 +81,14 @@ struct Attributes {
   // Made by engines' passes only, never by builders or gradient().
   bool add_vector = false;    // conv: the next input, {c, 1, 1}, is added to every pixel
   bool add_residual = false;  // conv, conv_dx, normalize_dx: then the last input, of y's shape
+  bool relu = false;          // conv: after all sums
   bool silu = false;          // normalize: SiLU follows. normalize_dx: dy is that of the SiLU
   bool with_stats = false;    // normalize: first fills its input `stats`, whose row is left out
   bool with_sums = false;     // normalize_dx: likewise its input `sums`
+
+  int width() const { return kernel_w == 0 ? kernel : kernel_w; }
+  int pad_left() const { return kernel_w == 0 ? pad_before : pad_w; }
+  int taps() const { return kernel * width(); }
 };
 
 struct Node {
@@ -90,7 +102,7 @@ struct Node {
 /// A parameter tensor as stored in a model folder.
 struct ParamSpec {
   std::string name;        // with .weight or .bias
-  std::vector<int> shape;  // [out, in, k, k], [out, in] or [n]
+  std::vector<int> shape;  // [out, in, kh, kw], [out, in] or [n]
 
   std::size_t size() const;
   bool operator==(const ParamSpec&) const = default;
@@ -111,6 +123,8 @@ class Graph {
   Value conv(Value x, const std::string& param, int out_channels, int kernel, int stride,
              int pad_before, int pad_after, bool matrix = false);
   Value linear(Value x, const std::string& param, int out_channels);
+  /// A kernel of any odd sides, stride 1, that keeps the size.
+  Value conv_rect(Value x, const std::string& param, int out_channels, int kernel_h, int kernel_w);
   /// modulation: {2 c, 1, 1}, a scale s and a shift t of every channel; y (1 + s) + t.
   Value group_norm(Value x, const std::string& param, int groups, double epsilon,
                    Value modulation = kNoValue);
@@ -120,6 +134,14 @@ class Graph {
   Value upsample(Value x);
   Value mean_pool(Value x);  // of 2 x 2, half the size
   Value concat(Value a, Value b);
+  Value relu(Value x);
+  /// Square windows; where one hangs over the edge, `pad` pixels at most, only what lies in the
+  /// image takes part, but for an average that counts the padding.
+  Value max_pool(Value x, int kernel, int stride, int pad);
+  Value avg_pool(Value x, int kernel, int stride, int pad, bool count_padding);
+  /// The mean of each channel, {c, 1, 1}.
+  Value mean_pixels(Value x);
+  Value flatten(Value x);
   Value dropout(Value x, double p);
   /// softmax(alpha q k^T) v over pixels as tokens, alpha = 1 / sqrt(channels / heads).
   Value attention(Value q, Value k, Value v, int heads);
@@ -141,6 +163,7 @@ class Graph {
   void declare(const std::string& param, std::vector<int> weight, int bias);
   void declare(ParamSpec spec);
   Value embedding(const std::string& param, int rows, int dim, bool of_label, int null_row);
+  Value pool(Op op, Value x, const Attributes& a);
 
   std::vector<Node> nodes_;
   std::vector<ParamSpec> params_;

@@ -2,6 +2,7 @@
 // the most obvious way.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -103,6 +104,12 @@ class Interpreter {
         return mix(n, y, false);
       case Op::mix_tokens_transposed:
         return mix(n, y, true);
+      case Op::max_pool:
+      case Op::avg_pool:
+        return pool(n, y);
+      case Op::flatten:
+        y = in(n, 0);
+        return;
       default:
         return simple(n, y);
     }
@@ -124,6 +131,9 @@ class Interpreter {
           y[i] = in(n, 1)[i] * (s + x * s * (1 - s));
           break;
         }
+        case Op::relu:
+          y[i] = std::max(in(n, 0)[i], 0.0);
+          break;
         case Op::add:
           y[i] = in(n, 0)[i] + in(n, 1)[shape(n, 1) == n.shape ? i : c];
           break;
@@ -159,6 +169,27 @@ class Interpreter {
         default:
           DDPM_CHECK(false, "{}", to_string(n.op));
       }
+    }
+  }
+
+  void pool(const Node& n, Out& y) {
+    const Shape x = shape(n, 0);
+    const int k = n.a.kernel;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const int c = static_cast<int>(i) / n.shape.pixels(),
+                p = static_cast<int>(i) % n.shape.pixels();
+      double top = -INFINITY, sum = 0;
+      int inside = 0;
+      for (int t = 0; t < k * k; ++t) {
+        const int row = p / n.shape.w * n.a.stride + t / k - n.a.pad_before;
+        const int col = p % n.shape.w * n.a.stride + t % k - n.a.pad_before;
+        if (row < 0 || row >= x.h || col < 0 || col >= x.w) continue;
+        const double v = in(n, 0)[c * x.pixels() + row * x.w + col];
+        top = std::max(top, v);
+        sum += v;
+        ++inside;
+      }
+      y[i] = n.op == Op::max_pool ? top : sum / (n.a.count_padding ? k * k : inside);
     }
   }
 
@@ -204,16 +235,16 @@ class Interpreter {
   // a convolution.
   template <class F>
   static void for_products(const Attributes& a, Shape x, Shape y, const F& f) {
-    const int k = a.kernel;
+    const int width = a.width();
     for (int o = 0; o < y.c; ++o)
       for (int i = 0; i < x.c; ++i)
         for (int oy = 0; oy < y.h; ++oy)
           for (int ox = 0; ox < y.w; ++ox)
-            for (int t = 0; t < k * k; ++t) {
-              const int iy = oy * a.stride + t / k - a.pad_before;
-              const int ix = ox * a.stride + t % k - a.pad_before;
+            for (int t = 0; t < a.taps(); ++t) {
+              const int iy = oy * a.stride + t / width - a.pad_before;
+              const int ix = ox * a.stride + t % width - a.pad_left();
               if (iy < 0 || iy >= x.h || ix < 0 || ix >= x.w) continue;
-              f(o, oy * y.w + ox, i, iy * x.w + ix, (std::size_t{1} * o * x.c + i) * k * k + t);
+              f(o, oy * y.w + ox, i, iy * x.w + ix, (std::size_t{1} * o * x.c + i) * a.taps() + t);
             }
   }
 

@@ -67,6 +67,49 @@ void check_channels(const UNetConfig& config, Variance variance, const std::stri
               file, config.out_channels, to_string(variance), want, config.in_channels);
 }
 
+// A JSON file and what errors call it.
+struct Part {
+  Json json;
+  std::string name;
+};
+
+Part read_part(const fs::path& path) { return {read_json(path), path.string()}; }
+
+std::string_view bytes_of(const std::map<std::string, std::string_view>& files,
+                          const std::string& name) {
+  const auto found = files.find(name);
+  if (found != files.end()) return found->second;
+  throw Error(ExitCode::bad_input, "[net] load_model: got {} files without {}, expected it",
+              files.size(), name);
+}
+
+Part part_of(const std::map<std::string, std::string_view>& files, const std::string& name) {
+  return {value_or_throw(parse_json(bytes_of(files, name), name)), name};
+}
+
+void check_class_names(const Model& model) {
+  const std::size_t names = model.class_names.size();
+  if (names == 0 || names == static_cast<std::size_t>(model.config.num_classes)) return;
+  throw Error(ExitCode::bad_input, "[net] ddpm.json: class_names: got {}, expected {}", names,
+              model.config.num_classes);
+}
+
+Model without_weights(const Part& config, const Part& scheduler, const Extras& extras,
+                      Warnings warnings) {
+  Model model;
+  model.warnings = std::move(warnings);
+  model.config = read_unet_config(config.json, config.name, extras, model.warnings);
+  Process process = read_scheduler_config(scheduler.json, scheduler.name, extras, model.warnings);
+  model.schedule = std::move(process.schedule);
+  model.view = process.view;
+  model.codec = extras.codec;
+  model.class_names = extras.class_names;
+  check_class_names(model);
+  check_channels(model.config, model.view.variance, config.name);
+  model.graph = unet(model.config);
+  return model;
+}
+
 Json index_json() {
   const auto pair = [](const char* name) {
     return json_list({json_string("diffusers"), json_string(name)});
@@ -75,16 +118,6 @@ Json index_json() {
                       {"_diffusers_version", json_string(kDiffusersVersion)},
                       {"scheduler", pair("DDPMScheduler")},
                       {"unet", pair("UNet2DModel")}});
-}
-
-std::string weights(const Params& params, WeightType type) {
-  TensorFile file{.tensors = {}, .metadata = {{"format", "pt"}}};
-  for (const ParamSpec& spec : params.specs()) {
-    const auto make = type == WeightType::f16 ? f16_tensor : f32_tensor;
-    file.tensors[spec.name] =
-        make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
-  }
-  return encode_safetensors(file);
 }
 
 std::string classes_of(const UNetConfig& c) {
@@ -115,6 +148,16 @@ std::string model_card(const Model& model) {
 
 }  // namespace
 
+std::string encode_weights(const Params& params, WeightType type) {
+  TensorFile file{.tensors = {}, .metadata = {{"format", "pt"}}};
+  for (const ParamSpec& spec : params.specs()) {
+    const auto make = type == WeightType::f16 ? f16_tensor : f32_tensor;
+    file.tensors[spec.name] =
+        make(params.tensor(spec.name), {spec.shape.begin(), spec.shape.end()});
+  }
+  return encode_safetensors(file);
+}
+
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
@@ -127,21 +170,31 @@ Json read_json(const fs::path& path) {
 
 Model load_model(const fs::path& folder) {
   check_folder(folder);
-  Model model;
-  model.folder = folder;
-  check_index(folder / "model_index.json", model.warnings);
-  const Extras extras = extras_of(folder, model.warnings);
+  Warnings warnings;
+  check_index(folder / "model_index.json", warnings);
+  const Extras extras = extras_of(folder, warnings);
   const fs::path net = component(folder, "unet");
-  const fs::path config = net / "config.json";
-  const fs::path scheduler = component(folder, "scheduler") / "scheduler_config.json";
-  model.config = read_unet_config(read_json(config), config.string(), extras, model.warnings);
-  Process process =
-      read_scheduler_config(read_json(scheduler), scheduler.string(), extras, model.warnings);
-  model.schedule = std::move(process.schedule);
-  model.view = process.view;
-  check_channels(model.config, model.view.variance, config.string());
-  model.graph = unet(model.config);
+  const Part config = read_part(net / "config.json");
+  const Part scheduler = read_part(component(folder, "scheduler") / "scheduler_config.json");
+  Model model = without_weights(config, scheduler, extras, std::move(warnings));
+  model.folder = folder;
   model.params = take_params(model.graph.params(), read_weights(net, model.warnings), net.string());
+  return model;
+}
+
+Model load_model(const std::map<std::string, std::string_view>& files) {
+  const std::string kWeights = "unet/diffusion_pytorch_model.safetensors";
+  Warnings warnings;
+  Extras extras;
+  if (files.contains("ddpm.json")) {
+    extras = read_extras(part_of(files, "ddpm.json").json, "ddpm.json", warnings);
+  }
+  Model model = without_weights(part_of(files, "unet/config.json"),
+                                part_of(files, "scheduler/scheduler_config.json"), extras,
+                                std::move(warnings));
+  model.params =
+      take_params(model.graph.params(),
+                  value_or_throw(parse_safetensors(bytes_of(files, kWeights), kWeights)), kWeights);
   return model;
 }
 
@@ -152,7 +205,7 @@ std::map<std::string, std::string> model_files(const Model& model, WeightType ty
       {"scheduler/scheduler_config.json",
        write_json(scheduler_config_json(model.schedule, model.view))},
       {"unet/config.json", write_json(unet_config_json(model.config))},
-      {"unet/diffusion_pytorch_model.safetensors", weights(model.params, type)},
+      {"unet/diffusion_pytorch_model.safetensors", encode_weights(model.params, type)},
   };
   if (why_not_diffusers(model).empty()) files["model_index.json"] = write_json(index_json());
   return files;

@@ -41,6 +41,12 @@ Json number_list(const std::vector<double>& numbers) {
   return json_list(std::move(items));
 }
 
+Json word_list(const std::vector<std::string>& words) {
+  std::vector<Json> items;
+  for (const std::string& word : words) items.push_back(json_string(word));
+  return json_list(std::move(items));
+}
+
 void read_eps_from(KeyReader& keys, Extras& extras) {
   const std::string word = keys.word("eps_from", "raw");
   if (word == "limited_x0") {
@@ -108,8 +114,10 @@ Extras read_extras(const Json& json, const std::string& file, Warnings& warnings
   read_prediction(keys, extras);
   read_variance(keys, extras);
   extras.schedule = keys.word("schedule", "");
+  extras.class_names = keys.words("class_names", {});
   if (keys.find("height") != nullptr) extras.height = keys.integer("height", 0);
   if (keys.find("width") != nullptr) extras.width = keys.integer("width", 0);
+  if (const Json* codec = keys.find("codec")) extras.codec = *codec;
   read_net(keys, extras);
   keys.ignore({"diffusers"});
   std::ranges::copy(keys.finish(), std::back_inserter(warnings));
@@ -146,6 +154,8 @@ Json extras_json(const Model& model) {
   if (!diffusers_betas(model.schedule) && !model.schedule.spec().empty()) {
     members["schedule"] = json_string(model.schedule.spec());
   }
+  if (!model.codec.is(Json::Kind::null)) members["codec"] = model.codec;
+  if (!model.class_names.empty()) members["class_names"] = word_list(model.class_names);
   const std::string why_not = why_not_diffusers(model);
   if (!why_not.empty()) members["diffusers"] = json_string("no model_index.json: " + why_not);
   return json_object(std::move(members));

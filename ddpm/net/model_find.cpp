@@ -1,4 +1,5 @@
 // Where a model's name leads.
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -22,23 +23,22 @@ std::vector<fs::path> from_environment() {
   return places;
 }
 
-// In the order in which they are looked at; the last two follow a program that was moved after the
-// build.
+// In the order in which they are looked at. A program takes what was installed beside it.
 std::vector<fs::path> places() {
   std::vector<fs::path> all = from_environment();
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  if (!program.empty()) {
+    const fs::path up = program.parent_path().parent_path();
+    all.push_back(up / "share" / "ddpm" / "models");
+    all.push_back(up / "models");
+  }
 #ifdef DDPM_SOURCE_MODELS
   all.emplace_back(DDPM_SOURCE_MODELS);
 #endif
 #ifdef DDPM_INSTALLED_MODELS
   all.emplace_back(DDPM_INSTALLED_MODELS);
 #endif
-  std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-  if (!program.empty()) {
-    const fs::path up = program.parent_path().parent_path();
-    all.push_back(up / "models");
-    all.push_back(up / "share" / "ddpm" / "models");
-  }
   return all;
 }
 
@@ -47,6 +47,22 @@ bool is_plain_name(const std::string& name) {
 }
 
 }  // namespace
+
+std::vector<fs::path> known_models() {
+  std::vector<fs::path> all;
+  for (const fs::path& place : places()) {
+    std::error_code ignored;
+    std::vector<fs::path> here;
+    for (const auto& entry : fs::directory_iterator(place, ignored)) {
+      if (entry.is_directory(ignored)) here.push_back(entry.path());
+    }
+    std::ranges::sort(here);
+    for (fs::path& path : here) {
+      if (std::ranges::find(all, path) == all.end()) all.push_back(std::move(path));
+    }
+  }
+  return all;
+}
 
 fs::path find_model(const std::string& name) {
   std::error_code ignored;

@@ -25,7 +25,9 @@ struct Extras {
   std::optional<Prediction> prediction;  // mu or score
   std::optional<Variance> variance;  // learned (a log-variance, which it is not there) or optimal
   std::vector<double> mean_eps_squared, eps_error;  // ModelView's, T numbers each or none
+  std::vector<std::string> class_names;             // Model's
   std::string schedule;  // spec of a schedule that diffusers knows only as trained_betas
+  Json codec;                        // null, or kept as it is
   std::optional<int> height, width;  // for a config whose sample_size is null
   std::optional<int> null_class;     // the row of the class table for images without a label
   int attention_heads = 0;           // heads of every attention, whatever their width; 0 = not said
@@ -66,6 +68,9 @@ Json scheduler_config_json(const Schedule& schedule, const ModelView& view);
 /// file with missing, extra or mismatched ones (Error, bad_input; the first 10 listed). Allocates
 /// only what the file has.
 Params take_params(std::vector<ParamSpec> specs, TensorFile file, const std::string& name);
+
+/// The tensors of `params` as a safetensors file.
+std::string encode_weights(const Params& params, WeightType type);
 
 /// Reads the weights of a component folder: one file, or the shards of an index. Throws Error
 /// (bad_input).

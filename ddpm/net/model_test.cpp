@@ -222,6 +222,33 @@ TEST(Model, TheNullClassIsARowOfTheTable) {
             (std::vector<std::int64_t>{11, 16}));
 }
 
+TEST(Model, NamesOfClassesComeBackAndFitTheirNumber) {
+  UNetConfig config = tiny_model().config;
+  config.num_classes = 2;
+  Model model = model_of(config);
+  model.class_names = {"Ankle boot", "T-shirt/top"};
+  const TempFolder folder;
+  write_model(folder.path(), model_files(model));
+  EXPECT_EQ(load_model(folder.path()).class_names, model.class_names);
+  model.class_names.emplace_back("Bag");
+  write_model(folder.path(), model_files(model));
+  EXPECT_THAT(refusal(folder.path()), HasSubstr("class_names: got 3, expected 2"));
+}
+
+TEST(Model, FilesInMemoryAreTheFolder) {
+  const auto files = model_files(tiny_model());
+  std::map<std::string, std::string_view> views(files.begin(), files.end());
+  EXPECT_EQ(model_files(load_model(views)), files);
+  views.erase(kWeights);
+  try {
+    load_model(views);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_input);
+    EXPECT_THAT(error.what(), HasSubstr("without unet/diffusion_pytorch_model.safetensors"));
+  }
+}
+
 TEST(Model, HalvesAreWrittenOnRequestAndReadAsFloats) {
   const TempFolder folder;
   const Model model = tiny_model();

@@ -82,7 +82,8 @@ Heads attention_heads(const UNetConfig& config, int channels);
 /// divisible by 2^(levels - 1), ...).
 void check_unet(const UNetConfig& config);
 
-/// x {in_channels, h, w}, time and label -> {out_channels, h, w}. Calls check_unet.
+/// x {in_channels, h, w}, time and label -> {out_channels, h, w}, twice in_channels where the
+/// variance is learned: [mean part, variance part]. Calls check_unet.
 Graph unet(const UNetConfig& config);
 
 /// The paper's initialisation: variance scaling, fan_avg, uniform; the last conv of each residual

@@ -1,15 +1,14 @@
-// One training step: Algorithm 1 of the paper, over micro-batches of whole slices.
+// Algorithm 1 of the paper: a network learns what is noise in x_t. And the optimiser's settings.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "ddpm/base/thread_pool.h"
 #include "ddpm/data/dataset.h"
-#include "ddpm/diffusion/schedule.h"
-#include "ddpm/engine/engine.h"
-#include "ddpm/train/batcher.h"
+#include "ddpm/diffusion/objective.h"
+#include "ddpm/diffusion/time_sampler.h"
 #include "ddpm/train/config.h"
+#include "ddpm/train/task.h"
 
 namespace ddpm {
 
@@ -23,42 +22,38 @@ double ema_decay_at(const TrainConfig& config, std::int64_t step);
 /// The optimiser's settings for a 1-based step.
 AdamStep adam_step(const TrainConfig& config, std::int64_t step);
 
-/// Draws x_t and targets and lets a Learner gather the gradient of L_simple.
-class Algorithm1 {
+/// x_t at a drawn t, with drawn noise, and the config's loss.
+class Algorithm1 : public Task {
  public:
-  /// All references must outlive it.
-  Algorithm1(const RunConfig& config, const Dataset& data, const Schedule& schedule,
-             ThreadPool& pool);
+  /// held_out may be null: then evaluate() is not called. times: told the losses of every step. All
+  /// references must outlive it. Throws Error as Objective.
+  Algorithm1(const RunConfig& config, const Dataset& data, const Dataset* held_out,
+             const Schedule& schedule, TimeSampler& times);
 
-  /// Leaves the gradient of the batch's mean loss in `learner`. step: 1-based. Returns the mean
-  /// loss, summed over the images in their order. Throws Error (bad_input) for an image that cannot
-  /// be decoded.
-  double accumulate(Learner& learner, std::int64_t step);
+  Shape in_shape() const override { return data_.shape(); }
+  Shape out_shape() const override;
+  void prepare(const Place& place, NetworkInput& input) override;
+  double loss(const Place& place, std::span<const float> out, double scale,
+              std::span<float> d_out) override;
+  void end_step() override;
+  std::optional<HeldOut> evaluate(Denoiser& denoiser, const StopRequest& stop) const override;
 
  private:
-  struct Scratch {  // of one worker
+  struct Sample {  // of a micro-batch
     std::vector<std::uint8_t> bytes;
     std::vector<float> x0, eps;
   };
 
-  void prepare(std::uint64_t first, int count);
-  void prepare_image(std::uint64_t position, std::size_t image, int i, Scratch& scratch);
-  double learn(Learner& learner, std::int64_t step, std::span<const int> slices, int count,
-               double sum);
-
   const RunConfig& config_;
   const Dataset& data_;
+  const Dataset* held_out_;
   const Schedule& schedule_;
-  ThreadPool& pool_;
-  DataOrder order_;
-  std::vector<std::vector<int>> groups_;
-  std::vector<Scratch> scratch_;
-  std::vector<float> x_t_, target_, d_out_;  // [micro-batch, C, H, W]
-  std::vector<double> time_;
-  std::vector<std::uint64_t> sample_;
+  TimeSampler& times_;
+  LossConfig loss_config_;
+  Objective objective_;
+  std::vector<Sample> samples_;
+  std::vector<int> t_;  // [batch]
+  std::vector<double> weight_, loss_;
 };
-
-/// Mirrors a planar image [C, H, W] left to right.
-void mirror(std::span<std::uint8_t> chw, Shape shape);
 
 }  // namespace ddpm

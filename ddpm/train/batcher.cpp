@@ -36,13 +36,6 @@ void DataOrder::shuffle(std::uint32_t epoch) {
   epoch_ = epoch;
 }
 
-Draw draw_for(std::uint64_t seed, std::uint64_t position, int T, bool flips) {
-  const NoiseKey flip{.seed = seed, .purpose = Purpose::flip, .image = position};
-  const NoiseKey time{.seed = seed, .purpose = Purpose::train_time, .image = position};
-  return {.flip = flips && uniform(flip) < 0.5,
-          .t = 1 + static_cast<int>(uniform_below(time, static_cast<std::uint64_t>(T)))};
-}
-
 std::vector<std::vector<int>> micro_batches(int batch, int micro_batch) {
   const std::vector<int> slices = slice_sizes(batch);
   const int largest = *std::max_element(slices.begin(), slices.end());

@@ -1,5 +1,5 @@
-// Which image stands where in the order of training, and what is drawn for it. All of it is a
-// function of (seed, position), so threads, micro-batches and restarts cannot change it.
+// Which image stands where in the order of training: a function of (seed, position), so that
+// threads, micro-batches and restarts cannot change it.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +25,6 @@ class DataOrder {
   std::vector<std::uint32_t> order_;
   std::optional<std::uint32_t> epoch_;
 };
-
-/// What is drawn for the sample at a position, besides its noise.
-struct Draw {
-  bool flip;
-  int t;  // uniform on 1..T
-};
-Draw draw_for(std::uint64_t seed, std::uint64_t position, int T, bool flips);
 
 /// The slices of a batch, grouped into micro-batches of at most `micro_batch` images (0 = one slice
 /// each). Throws Error when a slice alone is larger.

@@ -66,22 +66,6 @@ TEST(DataOrder, AllOrdersAreEquallyLikely) {
 
 TEST(DataOrder, NoImagesIsAnError) { EXPECT_THROW(DataOrder(0, 0), Error); }
 
-TEST(Draw, TimesCoverOneToTAndHalfOfTheImagesFlip) {
-  constexpr int kT = 10, kDraws = 20'000;
-  std::vector<int> times(kT + 1);
-  int flips = 0;
-  for (std::uint64_t i = 0; i < kDraws; ++i) {
-    const Draw d = draw_for(1, i, kT, true);
-    ASSERT_TRUE(d.t >= 1 && d.t <= kT) << d.t;
-    ++times[d.t];
-    flips += d.flip;
-  }
-  // Binomial: 2000 +- 5 sqrt(20000 * 0.1 * 0.9) = 212, and 10000 +- 5 * 70.7.
-  for (int t = 1; t <= kT; ++t) EXPECT_NEAR(times[t], 1.0 * kDraws / kT, 212) << t;
-  EXPECT_NEAR(flips, 0.5 * kDraws, 354);
-  EXPECT_FALSE(draw_for(1, 3, kT, false).flip || draw_for(1, 4, kT, false).flip);
-}
-
 RC_GTEST_PROP(MicroBatches, HoldEverySliceInOrderAndKeepTheLimit, ()) {
   const int batch = *rc::gen::inRange(1, 300);
   const auto slices = micro_batches(batch, 0);

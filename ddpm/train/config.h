@@ -16,6 +16,7 @@ struct DataConfig {
   std::string path;   // DATA of design: open_dataset's forms
   std::string eval;   // held-out images; "" = none
   bool flip = false;  // mirror half of the images, left to right
+  int shift = 0;      // move each by up to so many pixels, across and down
 
   bool operator==(const DataConfig&) const = default;
 };
@@ -23,7 +24,9 @@ struct DataConfig {
 struct DiffusionConfig {
   std::string schedule = "linear:1000";
   Prediction prediction = Prediction::eps;
-  Variance variance = Variance::fixed_large;
+  Variance variance = Variance::fixed_large;  // learned ones double the network's outputs
+  std::string loss = "simple";                // parse_loss's forms
+  std::string time_sampler = "uniform";       // make_time_sampler's forms
 
   bool operator==(const DiffusionConfig&) const = default;
 };

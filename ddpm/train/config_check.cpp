@@ -3,9 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "ddpm/base/error.h"
+#include "ddpm/diffusion/objective.h"
 #include "ddpm/diffusion/plan.h"
+#include "ddpm/diffusion/time_sampler.h"
 #include "ddpm/engine/engine.h"
 
 namespace ddpm::config {
@@ -35,7 +38,7 @@ class PairCheck {
     head_dim();
     learned_times();
     micro_batch();
-    schedule_and_plan();
+    diffusion();
     if (!mistakes_.any()) whole_net();
   }
 
@@ -53,13 +56,20 @@ class PairCheck {
   }
 
   void channels() {
-    if (!fine({"net.in_channels", "net.out_channels"})) return;
-    if (net_.in_channels == net_.out_channels) return;
-    mistakes_.add(
-        "net.out_channels",
-        fmt::format("got {}, expected in_channels = {}: the output is read as an image of "
-                    "the input's shape; try leaving it out",
-                    net_.out_channels, net_.in_channels));
+    if (!fine({"net.in_channels", "net.out_channels", "diffusion.variance"})) return;
+    const Variance variance = keys_.run.diffusion.variance;
+    const bool learned = is_learned(variance);
+    const int expected = net_.in_channels * (learned ? 2 : 1);
+    if (net_.out_channels == expected) return;
+    const std::string what =
+        learned ? fmt::format("twice in_channels = {}: variance {} has channels of its own",
+                              expected, to_string(variance))
+                : fmt::format(
+                      "in_channels = {}: the output is read as an image of the input's "
+                      "shape",
+                      expected);
+    mistakes_.add("net.out_channels",
+                  fmt::format("got {}, expected {}; try leaving it out", net_.out_channels, what));
   }
 
   void size(const char* key, int value) {
@@ -157,20 +167,30 @@ class PairCheck {
                               train_.micro_batch, train_.batch, fmt::join(whole, ", ")));
   }
 
-  void schedule_and_plan() {
-    const DiffusionConfig& diffusion = keys_.run.diffusion;
-    if (!fine({"diffusion.schedule"})) return;
-    const char* key = "diffusion.schedule";
+  // Runs f, whose Error is a mistake about `key`, unless that is known to be wrong already.
+  template <class F>
+  void attempt(const char* key, F f) {
+    if (!fine({key})) return;
     try {
-      const Schedule schedule = Schedule::parse(diffusion.schedule);
-      key = "train.sample_plan";
-      ModelView view;
-      view.prediction = diffusion.prediction;
-      view.variance = diffusion.variance;
-      if (fine({key})) parse_plan(train_.sample_plan, schedule, view);
+      f();
     } catch (const Error& error) {
       mistakes_.add(key, error.what());
     }
+  }
+
+  void diffusion() {
+    const DiffusionConfig& d = keys_.run.diffusion;
+    std::optional<Schedule> schedule;
+    attempt("diffusion.schedule", [&] { schedule = Schedule::parse(d.schedule); });
+    if (!schedule) return;
+    attempt("diffusion.time_sampler", [&] { make_time_sampler(d.time_sampler, *schedule); });
+    if (!fine({"diffusion.prediction", "diffusion.variance"})) return;
+    attempt("diffusion.loss",
+            [&] { Objective(*schedule, d.prediction, d.variance, parse_loss(d.loss)); });
+    attempt("train.sample_plan", [&] {
+      parse_plan(train_.sample_plan, *schedule,
+                 {.prediction = d.prediction, .variance = d.variance});
+    });
   }
 
   // The net's own rules; whatever the checks above leave out is found here, without a place of its

@@ -35,9 +35,10 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("data", "path", data.path);
   visit("data", "eval", data.eval);
   visit("data", "flip", data.flip);
+  visit("data", "shift", data.shift, Integers{0, 4096});
 
   visit("net", "in_channels", net.in_channels, Integers{1, 4});
-  visit("net", "out_channels", net.out_channels, Integers{1, 4});
+  visit("net", "out_channels", net.out_channels, Integers{1, 8});
   visit("net", "height", net.height, Integers{1, 4096});
   visit("net", "width", net.width, Integers{1, 4096});
   visit("net", "block_out_channels", net.block_out_channels, Integers{2, 8192});
@@ -68,6 +69,8 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("diffusion", "schedule", diffusion.schedule);
   visit("diffusion", "prediction", diffusion.prediction);
   visit("diffusion", "variance", diffusion.variance);
+  visit("diffusion", "loss", diffusion.loss);
+  visit("diffusion", "time_sampler", diffusion.time_sampler);
 
   visit("train", "steps", train.steps, Integers{1, kMaxSteps});
   visit("train", "batch", train.batch, Integers{1, 65536});

@@ -8,6 +8,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/suggest.h"
 #include "ddpm/base/utf8.h"
+#include "ddpm/diffusion/variance.h"
 #include "ddpm/train/config_check.h"
 #include "ddpm/train/config_keys.h"
 
@@ -292,7 +293,9 @@ class Reader {
   }
 
   void read(const Source& source, Variance& value) {
-    read_name(source, value, std::array{Variance::fixed_small, Variance::fixed_large});
+    read_name(source, value,
+              std::array{Variance::fixed_small, Variance::fixed_large, Variance::learned,
+                         Variance::learned_range});
   }
 
   void read(const Source& source, TimeEmbedding& value) {
@@ -332,7 +335,9 @@ toml::table parse_toml(const std::string& text, const std::string& file) {
 // size.
 void fill_defaults(Keys& keys, const Reader& reader) {
   UNetConfig& net = keys.run.net;
-  if (!reader.seen("net.out_channels")) net.out_channels = net.in_channels;
+  if (!reader.seen("net.out_channels")) {
+    net.out_channels = net.in_channels * (is_learned(keys.run.diffusion.variance) ? 2 : 1);
+  }
   // UNet2DModel leaves the middle's attention without a norm there unless it is given groups.
   if (net.resnet_time_scale_shift == TimeShift::scale_shift &&
       !reader.seen("net.attn_norm_num_groups")) {

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "ddpm/base/error.h"
+#include "ddpm/diffusion/variance.h"
 
 namespace ddpm {
 namespace {
@@ -36,6 +37,12 @@ TEST(Config, OnlyTheDataHaveNoDefault) {
 
 TEST(Config, OutChannelsFollowInChannels) {
   EXPECT_EQ(parse_config(kData + "[net]\nin_channels = 1\n", "c.toml").net.out_channels, 1);
+}
+
+TEST(Config, ALearnedVarianceDoublesTheOutputs) {
+  const std::string keys =
+      "[net]\nin_channels = 1\n[diffusion]\nvariance = \"learned_range\"\nloss = \"hybrid\"\n";
+  EXPECT_EQ(parse_config(kData + keys, "c.toml").net.out_channels, 2);
 }
 
 TEST(Config, AttentionIsGivenByHeights) {
@@ -100,7 +107,8 @@ INSTANTIATE_TEST_SUITE_P(
          {"c.toml:3:1: data.steps: unknown key; it belongs in [train]"}},
         {"far_key",
          kData + "[diffusion]\nguidance = 5\n",
-         {"diffusion.guidance: unknown key; known keys: schedule, prediction, variance"}},
+         {"diffusion.guidance: unknown key; known keys: schedule, prediction, variance, loss, "
+          "time_sampler"}},
         {"no_table",
          "batch = 5\n" + kData,
          {"c.toml:1:1: batch: unknown key; it belongs in [train]"}},
@@ -171,8 +179,38 @@ INSTANTIATE_TEST_SUITE_P(
          {"c.toml:4:14: diffusion.prediction: got \"epsi\", expected one of eps, x0, v, mu, score; "
           "try \"eps\""}},
         {"unsupported_name",
-         kData + "[diffusion]\nvariance = \"learned\"\n",
-         {"got \"learned\", expected one of fixed_small, fixed_large"}},
+         kData + "[diffusion]\nvariance = \"optimal\"\n",
+         {"got \"optimal\", expected one of fixed_small, fixed_large, learned, learned_range"}},
+        {"bad_loss",
+         kData + "[diffusion]\nloss = \"hybird\"\n",
+         {"c.toml:4:8: diffusion.loss: [loss] "}},
+        {"loss_key",
+         kData + "[diffusion]\nloss = \"min_snr,gama=5\"\n",
+         {"c.toml:4:8: diffusion.loss: [loss] "}},
+        {"loss_out_of_range",
+         kData + "[diffusion]\nloss = \"min_snr,gamma=-1\"\n",
+         {"c.toml:4:8: diffusion.loss: [diffusion] loss: got min_snr,gamma=-1"}},
+        {"loss_without_a_bound",
+         kData + "[diffusion]\nvariance = \"learned_range\"\n",
+         {"c.toml:3:1: diffusion.loss: [diffusion] loss: got simple with variance learned_range, "
+          "expected a loss that trains the variance; try hybrid"}},
+        {"bound_at_zero_snr",
+         kData + "[diffusion]\nschedule = \"linear:1000,zero_snr=yes\"\nloss = \"kl\"\n",
+         {"c.toml:5:8: diffusion.loss: "}},
+        {"bad_time_sampler",
+         kData + "[diffusion]\ntime_sampler = \"uniform:10\"\n",
+         {"c.toml:4:16: diffusion.time_sampler: [diffusion] time sampler: got 'uniform:10'"}},
+        {"time_sampler_key",
+         kData + "[diffusion]\ntime_sampler = \"loss_second_moment,history=0\"\n",
+         {"c.toml:4:16: diffusion.time_sampler: "}},
+        {"number_for_loss",
+         kData + "[diffusion]\nloss = 2\n",
+         {"c.toml:4:8: diffusion.loss: got 2, expected text in quotes"}},
+        {"out_channels_of_a_learned_variance",
+         kData + "[net]\nout_channels = 3\n[diffusion]\nvariance = \"learned\"\nloss = "
+                 "\"hybrid\"\n",
+         {"c.toml:4:16: net.out_channels: got 3, expected twice in_channels = 6: variance learned "
+          "has channels of its own; try leaving it out"}},
         {"bad_schedule",
          kData + "[diffusion]\nschedule = \"linaer:1000\"\n",
          {"c.toml:4:12: diffusion.schedule: "}},
@@ -340,7 +378,11 @@ RunConfig any_config() {
   c.net.freq_shift = real_in(0, 1);
   any_net(c.net);
   c.diffusion.prediction = *rc::gen::element(Prediction::eps, Prediction::v, Prediction::score);
-  c.diffusion.variance = *rc::gen::element(Variance::fixed_small, Variance::fixed_large);
+  c.diffusion.variance = *rc::gen::element(Variance::fixed_small, Variance::fixed_large,
+                                           Variance::learned, Variance::learned_range);
+  if (is_learned(c.diffusion.variance)) c.net.out_channels *= 2;
+  c.diffusion.loss = *rc::gen::element<std::string>("hybrid", "rescaled_kl,decoder=tanh");
+  c.diffusion.time_sampler = *rc::gen::element<std::string>("antithetic", "log_normal,std=2");
   c.train.steps = *rc::gen::inRange<std::int64_t>(1, 4294967296);
   c.train.batch = *rc::gen::inRange(1, 1000);
   c.train.recompute = *rc::gen::element(cpu::Recompute::none, cpu::Recompute::blocks);

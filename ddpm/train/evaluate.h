@@ -2,24 +2,28 @@
 // comparable between runs.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "ddpm/data/dataset.h"
 #include "ddpm/diffusion/prediction.h"
-#include "ddpm/engine/engine.h"
+#include "ddpm/train/task.h"
 
 namespace ddpm {
 
-/// Asked between batches and sampler rows; true = give up.
-using StopRequest = std::function<bool()>;
+struct HeldOutOptions {
+  int count = 512;  // images; all, if fewer
+  Prediction prediction = Prediction::eps;
+  Variance variance = Variance::fixed_large;
+  bool bound = false;  // bits_per_dim too, for one more network call an image
+};
 
-/// Mean L_simple of `count` held-out images (or all, if fewer). Image i of a fixed shuffle gets the
+/// The loss is the mean L_simple of the output's mean part. Image i of a fixed shuffle gets the
 /// i-th of `count` equal parts of 1..T, its place within the part and its noise by Philox with seed
-/// 0: the same for every run and every step. Returns none when stopped.
-std::optional<double> held_out_loss(const Dataset& data, int count, const Schedule& schedule,
-                                    Prediction prediction, Denoiser& denoiser,
-                                    const StopRequest& stop = {});
+/// 0: the same for every run and every step. The bound is the images' mean prior and decoder terms
+/// and T times the mean of L_{t-1} at those t above 1, unbiased. Returns none when stopped.
+std::optional<HeldOut> evaluate_held_out(const Dataset& data, const Schedule& schedule,
+                                         const HeldOutOptions& options, Denoiser& denoiser,
+                                         const StopRequest& stop = {});
 
 /// The time of evaluation image i of count.
 int evaluation_time(int i, int count, int T);

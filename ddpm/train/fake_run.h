@@ -25,7 +25,7 @@ inline const bool kTemporaryInMemory =
 
 inline RunConfig fake_config() {
   RunConfig c;
-  c.data = {.path = "fake", .eval = "fake", .flip = true};
+  c.data = {.path = "fake", .eval = "fake", .flip = true, .shift = 0};
   c.net.in_channels = c.net.out_channels = 2;
   c.net.height = c.net.width = 4;
   c.net.block_out_channels = {32, 32};

@@ -6,7 +6,7 @@
 
 #include "ddpm/image/png.h"
 #include "ddpm/train/algorithm1.h"
-#include "ddpm/train/evaluate.h"
+#include "ddpm/train/batch_gradient.h"
 #include "ddpm/train/finite.h"
 #include "ddpm/train/metrics.h"
 #include "ddpm/train/samples.h"
@@ -42,11 +42,13 @@ class TrainingRun {
         folder_(folder),
         parts_(parts),
         observer_(observer),
-        saver_(config, folder, parts, observer),
+        times_(make_time_sampler(config.diffusion.time_sampler, parts.schedule)),
+        saver_(config, folder, parts, *times_, observer),
         plan_(parse_plan(
             train_.sample_plan, parts.schedule,
             {.prediction = config.diffusion.prediction, .variance = config.diffusion.variance})),
-        algorithm_(config, parts.data, parts.schedule, parts.pool),
+        task_(config, parts.data, parts.held_out, parts.schedule, *times_),
+        gradient_(train_, parts.data.size(), task_, parts.pool),
         metrics_(folder.metrics_file(), folder.start_step()),
         step_(folder.start_step()) {}
 
@@ -54,7 +56,7 @@ class TrainingRun {
   // nothing; a resumed run makes up for those of its first step that are missing.
   TrainOutcome run() {
     saver_.check_space();
-    if (folder_.start()) restore(parts_.learner, folder_.start()->folder);
+    if (folder_.start()) restore(parts_.learner, *times_, folder_.start()->folder);
     observer_.on_start(step_ + 1, static_cast<std::int64_t>(parts_.learner.params().all().size()));
     bool evaluated = metrics_.evaluated();
     std::error_code unknown;
@@ -99,7 +101,7 @@ class TrainingRun {
   void take_step() {
     const auto begin = std::chrono::steady_clock::now();
     const std::int64_t step = step_ + 1;
-    const double loss = algorithm_.accumulate(parts_.learner, step);
+    const double loss = gradient_.accumulate(parts_.learner, step);
     if (!std::isfinite(loss)) {
       fail_numeric(step, loss, global_norm(parts_.learner.gradients()));
     }
@@ -148,12 +150,10 @@ class TrainingRun {
   }
 
   void evaluate(Denoiser& denoiser) {
-    const auto loss = held_out_loss(*parts_.held_out, train_.eval_count, parts_.schedule,
-                                    config_.diffusion.prediction, denoiser,
-                                    [this] { return ending_signal() != 0; });
-    if (!loss) return;
-    metrics_.append(eval_json(step_, *loss));
-    observer_.on_eval(step_, *loss);
+    const auto held_out = task_.evaluate(denoiser, [this] { return ending_signal() != 0; });
+    if (!held_out) return;
+    metrics_.append(to_json(step_, *held_out));
+    observer_.on_eval(step_, *held_out);
   }
 
   void draw(Denoiser& denoiser) {
@@ -178,9 +178,11 @@ class TrainingRun {
   RunFolder& folder_;
   const TrainParts& parts_;
   TrainObserver& observer_;
+  std::unique_ptr<TimeSampler> times_;
   Saver saver_;
   Plan plan_;
-  Algorithm1 algorithm_;
+  Algorithm1 task_;
+  BatchGradient gradient_;
   MetricsLog metrics_;
   Pace pace_;
   std::int64_t step_;

@@ -55,10 +55,10 @@ TEST(TrainWith, LossFalls) {
   double first = 0, last = 0;
   Schedule s = Schedule::linear();
   FakeDenoiser before(Shape{2, 4, 4}, run.learner.ema(), 16);
-  first = *held_out_loss(run.held_out, 9, s, Prediction::eps, before);
+  first = evaluate_held_out(run.held_out, s, {.count = 9}, before)->loss;
   run.train();
   FakeDenoiser after(Shape{2, 4, 4}, run.learner.ema(), 16);
-  last = *held_out_loss(run.held_out, 9, s, Prediction::eps, after);
+  last = evaluate_held_out(run.held_out, s, {.count = 9}, after)->loss;
   // The best linear map of x_t takes more than half of eps's variance away at most t.
   EXPECT_LT(last, 0.7 * first);
 }
@@ -109,6 +109,48 @@ TEST(TrainWith, ResumedFromAnOlderCheckpointLeavesTheSameFiles) {
   again.train();
   EXPECT_EQ(again.observer.first_step, 21);
   EXPECT_EQ(snapshot(folder / "run"), uninterrupted());
+}
+
+// R-3 for a time sampler that learns: its losses come back bit for bit.
+TEST(TrainWith, ATimeSamplersStateIsResumed) {
+  const auto prepare = [](FakeRun& run) {
+    run.schedule = Schedule::linear(8, 0.02, 0.5);  // warm after about 20 draws
+    run.config.diffusion.loss = "kl";
+    run.config.diffusion.time_sampler = "loss_second_moment,history=1";
+  };
+  const TempFolder folder;
+  FakeRun whole(folder / "whole"), stopped(folder / "run"), again(folder / "run");
+  for (FakeRun* run : {&whole, &stopped, &again}) prepare(*run);
+  whole.train();
+  stopped.observer.after_step = [&](std::int64_t step) {
+    if (step == 19) throw std::runtime_error("killed");
+  };
+  EXPECT_THROW(stopped.train(), std::runtime_error);
+  again.train();
+  EXPECT_EQ(again.observer.first_step, 11);
+  EXPECT_EQ(snapshot(folder / "run"), snapshot(folder / "whole"));
+  const auto state = folder / "run/checkpoints/step-00000030/train_state/time_sampler.safetensors";
+  EXPECT_TRUE(fs::exists(state));
+  // A checkpoint of another sampler is no start.
+  FakeRun other(folder / "run");
+  prepare(other);
+  other.config.train.steps = 40;
+  other.config.diffusion.time_sampler = "loss_second_moment,history=2";
+  EXPECT_THROW(other.train(), Error);
+}
+
+TEST(TrainWith, ALossWithABoundIsEvaluatedInBitsPerDim) {
+  const TempFolder folder;
+  FakeRun simple(folder / "simple"), bound(folder / "bound");
+  bound.config.diffusion.loss = "rescaled_kl";
+  simple.train();
+  bound.train();
+  const auto has_bits = [&](const char* run) {
+    return slurp(folder / run / "metrics.jsonl").find("\"eval_bits_per_dim\":") !=
+           std::string::npos;
+  };
+  EXPECT_FALSE(has_bits("simple"));
+  EXPECT_TRUE(has_bits("bound"));
 }
 
 TEST(TrainWith, FallsBackFromABrokenNewestCheckpointToTheSameResult) {

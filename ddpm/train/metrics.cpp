@@ -52,8 +52,14 @@ std::string to_json(const StepMetrics& m) {
       m.step, m.loss, m.gradient_norm, m.learning_rate, m.images, m.seconds);
 }
 
-std::string eval_json(std::int64_t step, double loss) {
-  return fmt::format(R"({{"step":{},"eval_loss":{}}})", step, loss);
+std::string to_json(std::int64_t step, const HeldOut& held_out) {
+  std::string line = fmt::format(R"({{"step":{},"eval_loss":{})", step, held_out.loss);
+  const auto add = [&](const char* key, std::optional<double> value) {
+    if (value) line += fmt::format(R"(,"{}":{})", key, *value);
+  };
+  add("eval_bits_per_dim", held_out.bits_per_dim);
+  add("eval_accuracy", held_out.accuracy);
+  return line + '}';
 }
 
 MetricsLog::MetricsLog(std::filesystem::path path, std::int64_t last_step)

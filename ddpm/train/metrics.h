@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "ddpm/train/task.h"
+
 namespace ddpm {
 
 struct StepMetrics {
@@ -16,7 +18,7 @@ struct StepMetrics {
 
 /// The lines, without their newline. Numbers read back to the same doubles.
 std::string to_json(const StepMetrics& metrics);
-std::string eval_json(std::int64_t step, double loss);
+std::string to_json(std::int64_t step, const HeldOut& held_out);
 
 /// The file, open for appending. A disk that is full does not stop a run: lines wait in memory
 /// until they can be written.

@@ -20,6 +20,10 @@ std::string line(std::int64_t step) {
                   .seconds = 0.25});
 }
 
+std::string eval_line(std::int64_t step, double loss) {
+  return to_json(step, HeldOut{.loss = loss, .bits_per_dim = {}, .accuracy = {}});
+}
+
 TEST(Metrics, LinesAreJsonWhoseNumbersReadBackExactly) {
   const auto json = parse_json(line(5), "line");
   ASSERT_TRUE(json) << json.error().message;
@@ -27,12 +31,15 @@ TEST(Metrics, LinesAreJsonWhoseNumbersReadBackExactly) {
   EXPECT_EQ(json->find("gradient_norm")->real(), 1.0 / 3);
   EXPECT_EQ(json->find("learning_rate")->real(), 4e-8);
   EXPECT_EQ(json->find("images")->integer(), 640);
-  EXPECT_TRUE(parse_json(eval_json(5, 0.03), "line"));
+  EXPECT_EQ(eval_line(5, 0.03), R"({"step":5,"eval_loss":0.03})");
+  const HeldOut held_out{.loss = 0.1, .bits_per_dim = 2.5, .accuracy = 0.875};
+  EXPECT_EQ(to_json(5, held_out),
+            R"({"step":5,"eval_loss":0.1,"eval_bits_per_dim":2.5,"eval_accuracy":0.875})");
 }
 
 TEST(MetricsLog, CutsLinesAfterTheResumedStepAndTornOnes) {
   const TempFolder folder;
-  const std::string kept = line(1) + "\n" + line(2) + "\n" + eval_json(2, 0.5) + "\n";
+  const std::string kept = line(1) + "\n" + line(2) + "\n" + eval_line(2, 0.5) + "\n";
   const auto path =
       folder.write("m.jsonl", kept + line(3) + "\n" + "{\"step\":1,\"lo\n" + "{\"step\":2");
   MetricsLog log(path, 2);
@@ -45,7 +52,7 @@ TEST(MetricsLog, CutsLinesAfterTheResumedStepAndTornOnes) {
 TEST(MetricsLog, KnowsWhetherTheLastStepWasEvaluated) {
   const TempFolder folder;
   const auto path =
-      folder.write("m.jsonl", line(1) + "\n" + eval_json(1, 0.5) + "\n" + line(2) + "\n");
+      folder.write("m.jsonl", line(1) + "\n" + eval_line(1, 0.5) + "\n" + line(2) + "\n");
   EXPECT_FALSE(MetricsLog(path, 2).evaluated());
   EXPECT_TRUE(MetricsLog(path, 1).evaluated());
 }

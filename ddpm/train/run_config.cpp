@@ -55,6 +55,10 @@ std::string result_config(const RunConfig& config) {
 
 std::vector<std::string> config_differences(const std::string& then, const std::string& now) {
   std::map<std::string, std::string> old_values = values_of(then), new_values = values_of(now);
+  // A key that is younger than the checkpoint had its default.
+  for (const auto& [key, value] : values_of(result_config(RunConfig()))) {
+    if (new_values.contains(key)) old_values.try_emplace(key, value);
+  }
   std::set<std::string> keys;
   for (const auto* values : {&old_values, &new_values}) {
     for (const auto& [key, value] : *values) keys.insert(key);

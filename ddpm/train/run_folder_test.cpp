@@ -65,6 +65,22 @@ TEST(ResultConfig, DifferencesNameKeyAndBothValues) {
   EXPECT_EQ(d[2], "train.learning_rate: 0.01 then, 0.010000000000000002 now");
 }
 
+// runs of versions that did not have the key yet can be resumed.
+TEST(ResultConfig, AKeyYoungerThanTheCheckpointHadItsDefault) {
+  RunConfig now = fake_config();
+  std::string then = result_config(now);
+  for (const char* key : {"loss = ", "time_sampler = "}) {
+    const std::size_t begin = then.find(key);
+    ASSERT_NE(begin, std::string::npos);
+    then.erase(begin, then.find('\n', begin) + 1 - begin);
+  }
+  EXPECT_TRUE(config_differences(then, result_config(now)).empty());
+  now.diffusion.loss = "min_snr";
+  const auto d = config_differences(then, result_config(now));
+  ASSERT_EQ(d.size(), 1U);
+  EXPECT_EQ(d[0], "diffusion.loss: \"simple\" then, \"min_snr\" now");
+}
+
 TEST(RunFolder, ConfigTomlIsWrittenOnceAndReadsBack) {
   const TempFolder folder;
   FakeRun run(folder / "a/b/run");

@@ -15,10 +15,11 @@ constexpr std::uint64_t kLogBytes = 1 << 20;
 }  // namespace
 
 Saver::Saver(const RunConfig& config, RunFolder& folder, const TrainParts& parts,
-             TrainObserver& observer)
+             const TimeSampler& times, TrainObserver& observer)
     : config_(config),
       folder_(folder),
       parts_(parts),
+      times_(times),
       observer_(observer),
       newest_(folder.start() ? folder.start()->folder : std::filesystem::path()),
       saved_step_(folder.start_step()) {}
@@ -63,8 +64,8 @@ bool Saver::save(std::int64_t step, bool must) {
 
 void Saver::write(std::int64_t step) {
   const CheckpointInfo info = folder_.info(step);
-  const auto files = checkpoint_files(parts_.learner, parts_.model_files(parts_.learner.ema()),
-                                      info, folder_.config());
+  const auto files = checkpoint_files(
+      parts_.learner, times_, parts_.model_files(parts_.learner.ema()), info, folder_.config());
   newest_ =
       folder_.checkpoints().save(info, files, config_.train.keep,
                                  [this](const std::string& text) { observer_.on_warning(text); });

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "ddpm/diffusion/time_sampler.h"
 #include "ddpm/train/loop.h"
 
 namespace ddpm {
@@ -11,7 +12,7 @@ namespace ddpm {
 class Saver {
  public:
   Saver(const RunConfig& config, RunFolder& folder, const TrainParts& parts,
-        TrainObserver& observer);
+        const TimeSampler& times, TrainObserver& observer);
 
   /// Throws Error (resources) unless the disk has room for two checkpoints and the logs.
   void check_space() const;
@@ -35,6 +36,7 @@ class Saver {
   const RunConfig& config_;
   RunFolder& folder_;
   const TrainParts& parts_;
+  const TimeSampler& times_;
   TrainObserver& observer_;
   std::filesystem::path newest_;
   std::int64_t saved_step_;

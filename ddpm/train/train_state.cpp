@@ -1,6 +1,7 @@
 #include "ddpm/train/train_state.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "ddpm/net/safetensors.h"
@@ -11,6 +12,8 @@ namespace {
 constexpr const char* kRawFile = "train_state/raw.safetensors";
 constexpr const char* kMoment1File = "train_state/moment1.safetensors";
 constexpr const char* kMoment2File = "train_state/moment2.safetensors";
+constexpr const char* kTimesFile = "train_state/time_sampler.safetensors";  // where it has a state
+constexpr const char* kTimesTensor = "state";
 
 std::vector<std::int64_t> shape_of(const ParamSpec& spec) {
   return {spec.shape.begin(), spec.shape.end()};
@@ -44,9 +47,32 @@ void read_params(const std::filesystem::path& path, Params& params) {
   }
 }
 
+// Doubles as they are: a resumed run goes on bit for bit.
+std::string encode_doubles(const std::vector<double>& values) {
+  RawTensor tensor{.dtype = DType::f64,
+                   .shape = {static_cast<std::int64_t>(values.size())},
+                   .bytes = std::string(values.size() * sizeof(double), '\0')};
+  std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
+  TensorFile file;
+  file.tensors[kTimesTensor] = std::move(tensor);
+  return encode_safetensors(file);
+}
+
+std::vector<double> read_doubles(const std::filesystem::path& path) {
+  const TensorFile file = value_or_throw(read_safetensors(path));
+  const auto found = file.tensors.find(kTimesTensor);
+  if (found == file.tensors.end() || found->second.dtype != DType::f64) {
+    throw Error(ExitCode::bad_input, "[train] resume: {}: got no float64 tensor {}", path.string(),
+                kTimesTensor);
+  }
+  std::vector<double> values(found->second.bytes.size() / sizeof(double));
+  std::memcpy(values.data(), found->second.bytes.data(), found->second.bytes.size());
+  return values;
+}
+
 }  // namespace
 
-std::vector<CheckpointFile> checkpoint_files(Learner& learner,
+std::vector<CheckpointFile> checkpoint_files(Learner& learner, const TimeSampler& times,
                                              std::map<std::string, std::string> model,
                                              const CheckpointInfo& info,
                                              const std::string& config) {
@@ -60,15 +86,22 @@ std::vector<CheckpointFile> checkpoint_files(Learner& learner,
   files.push_back({kRawFile, [&learner] { return encode(learner.params()); }});
   files.push_back({kMoment1File, [&learner] { return encode(learner.moment1()); }});
   files.push_back({kMoment2File, [&learner] { return encode(learner.moment2()); }});
+  if (!times.state().empty()) {
+    files.push_back({kTimesFile, [&times] { return encode_doubles(times.state()); }});
+  }
   return files;
 }
 
-void restore(Learner& learner, const std::filesystem::path& checkpoint) {
+void restore(Learner& learner, TimeSampler& times, const std::filesystem::path& checkpoint) {
   read_params(checkpoint / kWeightFile, learner.ema());
   read_params(checkpoint / kRawFile, learner.params());
   read_params(checkpoint / kMoment1File, learner.moment1());
   read_params(checkpoint / kMoment2File, learner.moment2());
   learner.params_changed();
+  const std::filesystem::path path = checkpoint / kTimesFile;
+  std::error_code unknown;
+  times.restore(std::filesystem::exists(path, unknown) ? read_doubles(path)
+                                                       : std::vector<double>());
 }
 
 std::uint64_t checkpoint_bytes(std::size_t parameters) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ddpm/diffusion/objective.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/net/model.h"
 #include "ddpm/train/batcher.h"
@@ -54,6 +55,13 @@ std::unique_ptr<Learner> new_learner(const Model& model, const TrainConfig& conf
                            config.recompute);
 }
 
+void warn_of_instability(const DiffusionConfig& d, const Schedule& schedule,
+                         TrainObserver& observer) {
+  const std::string why =
+      known_instability(schedule, d.prediction, d.variance, parse_loss(d.loss), d.time_sampler);
+  if (!why.empty()) observer.on_warning("[train] known to train badly: " + why);
+}
+
 }  // namespace
 
 TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainObserver& observer) {
@@ -69,6 +77,7 @@ TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainOb
 
   RunFolder folder(options.run, options.resume, config,
                    [&](const std::string& text) { observer.on_warning(text); });
+  warn_of_instability(config.diffusion, schedule, observer);
   const auto learner = new_learner(model, config.train, pool);
   const TrainParts parts{.data = *data,
                          .held_out = held_out.get(),

@@ -11,12 +11,13 @@
 #include "ddpm/engine/engine.h"
 #include "ddpm/image/image.h"
 #include "ddpm/train/config.h"
+#include "ddpm/train/task.h"
 
 namespace ddpm {
 
 struct StepReport {
   std::int64_t step, steps;  // 1-based; of the whole run
-  double loss;               // L_simple, mean of the batch
+  double loss;               // the batch's mean
   double gradient_norm, learning_rate;
   double images_per_second, seconds_left;
 };
@@ -27,7 +28,7 @@ class TrainObserver {
   virtual ~TrainObserver() = default;
   virtual void on_start(std::int64_t /*first_step*/, std::int64_t /*parameters*/) {}
   virtual void on_step(const StepReport&) {}
-  virtual void on_eval(std::int64_t /*step*/, double /*loss*/) {}
+  virtual void on_eval(std::int64_t /*step*/, const HeldOut&) {}
   virtual void on_samples(std::int64_t /*step*/, const std::filesystem::path&,
                           const Image& /*grid*/) {}
   virtual void on_checkpoint(std::int64_t /*step*/, const std::filesystem::path&) {}

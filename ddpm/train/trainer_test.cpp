@@ -93,6 +93,27 @@ TEST(Train, ACheckpointIsAModelFolder) {
   EXPECT_TRUE(fs::exists(outcome.checkpoint / "model_index.json"));
 }
 
+// Loss, variance and times together, on the real engine; the choice is warned about, once.
+TEST(Train, ALearnedVarianceIsTrainedAndLoadsAgain) {
+  const TempFolder folder;
+  write_images(folder / "images");
+  RunConfig config = small_config(folder / "images");
+  config.net.out_channels = 2;
+  config.diffusion.variance = Variance::learned_range;
+  config.diffusion.loss = "rescaled_kl";
+  RecordingObserver observer;
+  const TrainOutcome outcome = train(config, {.run = folder / "run", .threads = 2}, observer);
+  ASSERT_EQ(observer.warnings.size(), 1U);
+  EXPECT_NE(observer.warnings[0].find("loss_second_moment"), std::string::npos);
+  const Model model = load_model(outcome.checkpoint);
+  EXPECT_EQ(model.view.variance, Variance::learned_range);
+  EXPECT_EQ(model.config, config.net);
+  config.diffusion.time_sampler = "loss_second_moment";
+  RecordingObserver calm;
+  train(config, {.run = folder / "calm", .threads = 1}, calm);
+  EXPECT_TRUE(calm.warnings.empty());
+}
+
 TEST(Train, InputThatCannotBeLeavesNoRunFolder) {
   const TempFolder folder;
   write_images(folder / "images");

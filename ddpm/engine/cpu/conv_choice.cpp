@@ -3,18 +3,18 @@
 namespace ddpm::cpu {
 namespace {
 
-//                                    forward and data gradient   weight gradient
-// 3x3, stride 1, >= 16 channels
-//   both ways, >= 3 pixels a side    Winograd                    Winograd from 7 x 7 on: below, a
-//                                                                slice has too few tiles to pay for
-//                                                                36 sums an entry of the weight
-// everything else                    direct                      direct
+// 3x3, stride 1, >= 16 channels both ways:
+//   forward and data gradient   Winograd, from 3 pixels a side on
+//   weight gradient             Winograd from 7 x 7 on, with padding: below, a slice has too few
+//   tiles
+//                               to pay for 36 sums an entry of the weight
+// everything else               direct
 constexpr int kLeastChannels = 16, kLeastSide = 3, kLeastSideOfWeightGradient = 7;
 
 bool fits_winograd(const Attributes& a, const Shape& in, const Shape& out, int least_side) {
-  return a.kernel == 3 && a.stride == 1 && a.pad_before == 1 && a.pad_after == 1 &&
-         in.c >= kLeastChannels && out.c >= kLeastChannels && in.h >= least_side &&
-         in.w >= least_side;
+  return a.kernel == 3 && a.width() == 3 && a.stride == 1 && a.pad_before == a.pad_after &&
+         a.pad_before <= 1 && in.c >= kLeastChannels && out.c >= kLeastChannels &&
+         in.h >= least_side && in.w >= least_side;
 }
 
 ConvAlgorithm choose(bool winograd, Profile profile) {
@@ -30,7 +30,8 @@ ConvAlgorithm product_algorithm(const Attributes& a, const Shape& in, const Shap
 
 ConvAlgorithm weight_gradient_algorithm(const Attributes& a, const Shape& in, const Shape& out,
                                         Profile profile) {
-  return choose(fits_winograd(a, in, out, kLeastSideOfWeightGradient), profile);
+  const bool same_size = a.pad_before == 1;
+  return choose(same_size && fits_winograd(a, in, out, kLeastSideOfWeightGradient), profile);
 }
 
 std::unique_ptr<RowOp> make_conv(const RowContext& c) {

@@ -19,7 +19,7 @@ class ConvDwRow : public RowOp {
   explicit ConvDwRow(const RowContext& c)
       : weight_name_(c.node.param + ".weight"),
         bias_name_(c.node.param + ".bias"),
-        n_taps_(c.node.a.kernel * c.node.a.kernel),
+        n_taps_(c.node.a.taps()),
         x_(c.in[0]),
         dy_(c.in[1]),
         panels_(dy_.width()),

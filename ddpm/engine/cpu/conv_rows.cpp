@@ -15,7 +15,7 @@ struct WeightShape {
 
 // A stored weight is [out, in, taps].
 WeightShape weight_shape(const RowContext& c, int in, int out) {
-  return {out, in, c.node.a.kernel * c.node.a.kernel};
+  return {out, in, c.node.a.taps()};
 }
 
 // y = w * x over a table of taps. The data gradient is the same product with the roles of in and
@@ -87,6 +87,7 @@ class PanelRow : public RowOp {
             .vector_image = epilogue_.vector_image,
             .residual = residual.data ? residual.data + first : nullptr,
             .residual_stride = static_cast<std::size_t>(residual.stride()),
+            .relu = epilogue_.relu,
             .begin = begin,
             .end = end};
   }

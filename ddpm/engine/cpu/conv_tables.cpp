@@ -11,8 +11,8 @@ void for_each_tap(const Attributes& a, const Shape& out, const Fill& fill) {
   for (int y = 0; y < out.h; ++y) {
     for (int x = 0; x < out.w; ++x) {
       for (int kh = 0; kh < a.kernel; ++kh) {
-        for (int kw = 0; kw < a.kernel; ++kw) {
-          fill(y * a.stride + kh - a.pad_before, x * a.stride + kw - a.pad_before);
+        for (int kw = 0; kw < a.width(); ++kw) {
+          fill(y * a.stride + kh - a.pad_before, x * a.stride + kw - a.pad_left());
         }
       }
     }
@@ -25,7 +25,7 @@ bool inside(int y, int x, const Shape& s) { return y >= 0 && y < s.h && x >= 0 &
 
 Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out, int stride) {
   Taps taps;
-  taps.reserve(static_cast<std::size_t>(out.pixels()) * a.kernel * a.kernel);
+  taps.reserve(static_cast<std::size_t>(out.pixels()) * a.taps());
   for_each_tap(a, out, [&](int y, int x) {
     taps.push_back(inside(y, x, in) ? (y * in.w + x) * stride : -1);
   });
@@ -33,7 +33,7 @@ Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out, int st
 }
 
 Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out, int stride) {
-  const int n_taps = a.kernel * a.kernel;
+  const int n_taps = a.taps();
   Taps taps(static_cast<std::size_t>(in.pixels()) * n_taps, -1);
   std::int32_t i = 0;  // counts through taps of output pixels
   for_each_tap(a, out, [&](int y, int x) {

@@ -1,5 +1,5 @@
 // What a convolution adds to its products before it stores them: y = ((bias + products) + vector) +
-// residual, each sum rounded in this order, as the separate rows would.
+// residual, each sum rounded in this order, as the separate rows would; then perhaps its ReLU.
 #pragma once
 
 #include "ddpm/engine/cpu/row.h"
@@ -13,6 +13,7 @@ struct Epilogue {
   const float* vector = nullptr;  // of image 0: one value a channel
   std::size_t vector_image = 0;   // floats from one image's vector to the next
   View residual;                  // same shape as y; data is null without one
+  bool relu = false;
 };
 
 /// The epilogue that the passes gave to a conv or conv_dx row; its bias is the caller's to set.
@@ -25,6 +26,7 @@ inline Epilogue epilogue_of(const RowContext& c) {
     e.vector_image = v.image_size();
   }
   if (c.node.a.add_residual) e.residual = c.in.at(next);
+  e.relu = c.node.a.relu;
   return e;
 }
 

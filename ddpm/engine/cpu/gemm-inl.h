@@ -71,6 +71,7 @@ HWY_INLINE void store_sums(const PanelProduct& a, const V (&acc)[W], int pixel) 
     V sum = hn::Mul(acc[v], alpha);
     if (vector) sum = hn::Add(sum, load(vector + v * kWidth));
     if (residual) sum = hn::Add(sum, load(residual + v * kWidth));
+    if (a.relu) sum = hn::Max(sum, hn::Zero(D()));
     store(sum, y + v * kWidth);
   }
 }
@@ -117,7 +118,7 @@ HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
 
 template <int W>
 HWY_INLINE void panel_blocks(const PanelProduct& a) {
-  if (a.vector || a.residual) {
+  if (a.vector || a.residual || a.relu) {
     for (int p = a.begin; p < a.end; p += kBlock) panel_block<kBlock, W, true>(a, p);
   } else {
     for (int p = a.begin; p < a.end; p += kBlock) panel_block<kBlock, W, false>(a, p);

@@ -7,6 +7,7 @@
 #include "ddpm/engine/cpu/dropout-inl.h"
 #include "ddpm/engine/cpu/elementwise-inl.h"
 #include "ddpm/engine/cpu/gemm-inl.h"
+#include "ddpm/engine/cpu/pool-inl.h"
 #include "ddpm/engine/cpu/winograd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -42,9 +43,12 @@ const Kernels* table() {
       .tile_outer = tile_outer,
       .silu = silu,
       .silu_dx = silu_dx,
+      .relu = relu,
       .add = add,
       .scale = scale,
       .add_row = add_row,
+      .max_window = max_window,
+      .mean_window = mean_window,
       .affine = affine,
       .affine_sums = affine_sums,
       .affine_dx = affine_dx,

@@ -41,6 +41,7 @@ struct PanelProduct {
   std::size_t vector_image = 0;
   const float* residual = nullptr;  // of pixel 0, or null; likewise
   std::size_t residual_stride = 0;
+  bool relu = false;  // max(y, 0) at last; likewise
   int begin, end;
 };
 
@@ -109,6 +110,15 @@ struct AffineDx {
   int pixels, width;
 };
 
+/// One output pixel of a pool: what of its window lies in the image, n >= 1 pixels.
+struct Window {
+  const float* const* pixels;
+  int n;
+  float divisor;  // of the mean
+  float* y;
+  int width;  // a multiple of 16
+};
+
 inline constexpr std::size_t kPhiloxSlack = 8;
 
 struct Adam {
@@ -139,12 +149,15 @@ struct Kernels {
   // Element-wise over n floats, n a multiple of 16.
   void (*silu)(const float* x, float* y, std::size_t n);
   void (*silu_dx)(const float* x, const float* dy, float* dx, std::size_t n);
+  void (*relu)(const float* x, float* y, std::size_t n);
   void (*add)(const float* a, const float* b, float* y, std::size_t n);
   void (*scale)(const float* x, float alpha, float* y, std::size_t n);
 
   // y[p][c] = x[p][c] + v[c], c in [0, width), width a multiple of 16.
   void (*add_row)(const float* x, std::size_t x_stride, const float* v, float* y,
                   std::size_t y_stride, int pixels, int width);
+  void (*max_window)(const Window&);
+  void (*mean_window)(const Window&);
   void (*affine)(const Affine&);
   void (*affine_sums)(const AffineSums&);
   void (*affine_dx)(const AffineDx&);

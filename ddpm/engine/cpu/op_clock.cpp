@@ -17,7 +17,7 @@ double conv_flops(const Graph& graph, const Node& node) {
   const bool forward = node.op == Op::conv;
   const Shape y = forward ? node.shape : graph.shape(node.inputs[node.op == Op::conv_dx ? 0 : 1]);
   const int others = node.op == Op::conv_dx ? node.shape.c : graph.shape(node.inputs[0]).c;
-  return 2.0 * static_cast<double>(y.size()) * others * node.a.kernel * node.a.kernel;
+  return 2.0 * static_cast<double>(y.size()) * others * node.a.taps();
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ std::string op_kind(const Node& node) {
   std::string name(to_string(node.op));
   if (!is_conv(node.op)) return name;
   const std::string stride = node.a.stride == 1 ? "" : fmt::format(" /{}", node.a.stride);
-  return fmt::format("{} {}x{}{}", name, node.a.kernel, node.a.kernel, stride);
+  return fmt::format("{} {}x{}{}", name, node.a.kernel, node.a.width(), stride);
 }
 
 double direct_flops(const Graph& graph, const Node& node) {
@@ -63,7 +63,7 @@ double direct_flops(const Graph& graph, const Node& node) {
 }
 
 bool is_winograd_shape(const Node& node) {
-  return is_conv(node.op) && node.a.kernel == 3 && node.a.stride == 1;
+  return is_conv(node.op) && node.a.kernel == 3 && node.a.width() == 3 && node.a.stride == 1;
 }
 
 }  // namespace ddpm::cpu

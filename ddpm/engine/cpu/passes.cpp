@@ -6,6 +6,7 @@ Tape inference_tape(const Graph& graph) {
   Tape tape = tape_of(graph);
   drop_dropout(tape);
   fuse_epilogues(tape);
+  fuse_relus(tape);
   fuse_norms(tape);
   return tape;
 }

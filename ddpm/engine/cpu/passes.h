@@ -21,6 +21,9 @@ TimeRows hoist_time_rows(Tape& tape);
 /// reader, becomes part of it (epilogue.h).
 void fuse_epilogues(Tape& tape);
 
+/// A ReLU whose operand is a convolution that nothing else reads becomes part of it.
+void fuse_relus(Tape& tape);
+
 /// Group norm's statistics, affine function and SiLU become one row; so do SiLU's gradient and the
 /// two rows of the norm's. What lies between is never stored.
 void fuse_norms(Tape& tape);

@@ -35,7 +35,8 @@ std::unique_ptr<RowOp> make_row(const RowContext& c) {
     default:
       break;
   }
-  for (const auto make : {make_norm_row, make_attention_row, make_condition_row, make_simple_row}) {
+  for (const auto make :
+       {make_norm_row, make_attention_row, make_condition_row, make_pool_row, make_simple_row}) {
     if (auto row = make(c)) return row;
   }
   DDPM_CHECK(false, "no row for {}", to_string(c.node.op));

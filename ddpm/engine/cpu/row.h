@@ -81,7 +81,8 @@ std::unique_ptr<RowOp> make_winograd_conv_dx(const RowContext& c);
 std::unique_ptr<RowOp> make_winograd_conv_dw(const RowContext& c);
 std::unique_ptr<RowOp> make_norm_row(const RowContext& c);  // norm_stats, normalize*, sum_pixels
 std::unique_ptr<RowOp> make_attention_row(
-    const RowContext& c);  // dot_tokens, softmax*, mix_tokens*
+    const RowContext& c);                                   // dot_tokens, softmax*, mix_tokens*
+std::unique_ptr<RowOp> make_pool_row(const RowContext& c);  // max_pool, avg_pool, flatten
 std::unique_ptr<RowOp> make_dropout(const RowContext& c);
 std::unique_ptr<RowOp> make_condition_row(const RowContext& c);  // what reads time or label
 std::unique_ptr<RowOp> make_simple_row(const RowContext& c);     // the element-wise rows and copies

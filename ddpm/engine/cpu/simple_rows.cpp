@@ -38,6 +38,8 @@ class ElementwiseRow : public RowOp {
         return kernels().silu_dx(a, b, y, n);
       case Op::scale:
         return kernels().scale(a, alpha_, y, n);
+      case Op::relu:
+        return kernels().relu(a, y, n);
       default:
         return kernels().add(a, b, y, n);
     }
@@ -189,6 +191,7 @@ std::unique_ptr<RowOp> make_simple_row(const RowContext& c) {
       return std::make_unique<ElementwiseRow>(c);
     case Op::silu:
     case Op::silu_dx:
+    case Op::relu:
       return std::make_unique<ElementwiseRow>(c);
     case Op::add:
       if (c.in[1].shape == c.out.shape) return std::make_unique<ElementwiseRow>(c);

@@ -15,12 +15,12 @@ void append_square(const Shape& image, int y, int x, int side, std::vector<std::
 
 }  // namespace
 
-Tiles::Tiles(const Shape& image)
-    : count((image.h + kTile - 1) / kTile * ((image.w + kTile - 1) / kTile)) {
-  for (int y = 0; y < image.h; y += kTile) {
-    for (int x = 0; x < image.w; x += kTile) {
-      append_square(image, y - 1, x - 1, kTileInput, input);
-      append_square(image, y, x, kTile, output);
+Tiles::Tiles(const Shape& y, const Shape& x, int pad)
+    : count((y.h + kTile - 1) / kTile * ((y.w + kTile - 1) / kTile)) {
+  for (int r = 0; r < y.h; r += kTile) {
+    for (int s = 0; s < y.w; s += kTile) {
+      append_square(x, r - pad, s - pad, kTileInput, input);
+      append_square(y, r, s, kTile, output);
     }
   }
 }

@@ -9,7 +9,10 @@
 namespace ddpm::cpu {
 
 struct Tiles {
-  explicit Tiles(const Shape& image);
+  /// Of a convolution's output y; its kernel starts `pad` pixels before the input x.
+  Tiles(const Shape& y, const Shape& x, int pad);
+  /// Where both have one size.
+  explicit Tiles(const Shape& image) : Tiles(image, image, 1) {}
 
   int count;                         // an image
   std::vector<std::int32_t> input;   // [count][36] pixel, or -1 outside: what a tile reads

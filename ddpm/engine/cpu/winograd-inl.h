@@ -227,6 +227,7 @@ HWY_INLINE void output_tiles(const TileOutput& a) {
             if (kVector) value = hn::Add(value, load(vector + c));
             if (kResidual)
               value = hn::Add(value, load(residual + pixels[i] * a.residual_pixel + c));
+            if (a.relu) value = hn::Max(value, hn::Zero(D()));
             store(value, y + pixels[i] * a.y_pixel + c);
           });
     }

@@ -67,6 +67,7 @@ struct TileOutput {
   std::size_t vector_image;
   const float* residual;  // of image 0, or null
   std::size_t residual_image, residual_pixel;
+  bool relu = false;  // max(y, 0) at last
   float* y;
   std::size_t y_image, y_pixel;
 };

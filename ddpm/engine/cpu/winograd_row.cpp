@@ -19,7 +19,7 @@ class WinogradRow : public RowOp {
         x_(c.in[0]),
         y_(c.out),
         epilogue_(epilogue_of(c)),
-        tiles_(y_.shape),
+        tiles_(y_.shape, x_.shape, backward ? 2 - c.node.a.pad_before : c.node.a.pad_before),
         weights_(c, backward, !c.training && c.max_images * tiles_.count > kFewTiles),
         zeros_(x_.width(), 0.0f),
         bias_(y_.width(), 0.0f),
@@ -204,6 +204,7 @@ class WinogradRow : public RowOp {
                                 .residual = r.data ? r.data + first : nullptr,
                                 .residual_image = r.image_size(),
                                 .residual_pixel = static_cast<std::size_t>(r.stride()),
+                                .relu = epilogue_.relu,
                                 .y = y_.data + first,
                                 .y_image = y_.image_size(),
                                 .y_pixel = static_cast<std::size_t>(y_.stride())});

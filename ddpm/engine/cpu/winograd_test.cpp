@@ -16,6 +16,7 @@ namespace {
 struct Case {
   int in, out, h, w, images;
   std::vector<int> slices;
+  int pad = 1;
 };
 
 struct Results {
@@ -34,7 +35,7 @@ std::vector<float> copy(std::span<const float> values) { return {values.begin(),
 Results run(const Case& c, Profile profile, int threads) {
   ThreadPool pool(threads);
   Graph g;
-  g.output = g.conv(g.input({c.in, c.h, c.w}), "c", c.out, 3, 1, 1, 1);
+  g.output = g.conv(g.input({c.in, c.h, c.w}), "c", c.out, 3, 1, c.pad, c.pad);
   const GradientGraph backward = gradient(g, {.params = true, .input = true});
   Program program(backward.graph, c.images, pool, profile);
   Params params(g.params());
@@ -78,7 +79,7 @@ void expect_close(const std::vector<float>& got, const std::vector<float>& want,
 const Case kCases[] = {
     {16, 16, 7, 7, 1, {1}},    {32, 48, 8, 8, 3, {1, 2}},   {17, 33, 9, 14, 5, {3, 2}},
     {40, 70, 28, 28, 2, {2}},  {130, 20, 12, 7, 4, {2, 2}}, {64, 64, 28, 28, 8, {8}},
-    {96, 32, 3, 5, 2, {1, 1}},
+    {96, 32, 3, 5, 2, {1, 1}}, {32, 48, 9, 14, 3, {3}, 0},  {20, 16, 3, 7, 1, {1}, 0},
 };
 
 TEST(Winograd, EveryPassAgreesWithTheDirectConvolution) {
@@ -117,6 +118,8 @@ TEST(Winograd, IsNeverChosenByF32DirectOrForOtherShapes) {
   EXPECT_EQ(choice(fits, wide, Profile::f32_direct), ConvAlgorithm::direct);
   EXPECT_EQ(choice(fits, narrow, Profile::f32), ConvAlgorithm::direct);
   EXPECT_EQ(choice(strided, wide, Profile::f32), ConvAlgorithm::direct);
+  const Attributes across{.kernel = 3, .pad_before = 1, .pad_after = 1, .kernel_w = 1};
+  EXPECT_EQ(choice(across, wide, Profile::f32), ConvAlgorithm::direct);
 }
 
 TEST(Tiles, EveryPixelIsWrittenOnceAndReadsItsNeighbours) {

@@ -1,0 +1,33 @@
+// Files of features and statistics, as `ddpm metrics` reads and writes them.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ddpm/metrics/report.h"
+
+namespace ddpm::cli {
+
+struct FeatureFile {
+  ImageSet set;
+  std::optional<NpyArray> images;  // instead: an array of three axes or more
+};
+
+/// .npy: features [N, d]. .npz: `features` (or `arr_0`), `logits`, `spatial`, or the statistics
+/// `mu`, `sigma`, `mu_s`, `sigma_s`; `made_by` where we wrote it. Throws Error (bad_input).
+FeatureFile read_feature_file(const std::filesystem::path& path);
+
+/// The .npy and .npz files of a folder, sorted.
+std::vector<std::filesystem::path> list_feature_files(const std::filesystem::path& folder);
+
+/// Shards of features, put together. Throws Error (bad_input) when they are of different networks
+/// or hold different parts.
+ImageSet read_feature_folder(const std::filesystem::path& folder);
+
+/// An .npz of features, and of statistics, with `made_by`.
+std::string features_npz(const ImageSet& set);
+std::string statistics_npz(const ImageSet& set, ThreadPool& pool);
+
+}  // namespace ddpm::cli

@@ -1,0 +1,59 @@
+// The two sides of `ddpm metrics`: features, statistics, or images of any kind made into features.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ddpm/metrics/feature_net.h"
+
+namespace ddpm::cli {
+
+/// Image i of `count` equal shards, from 0.
+struct Shard {
+  int index = 0, count = 1;
+};
+
+struct ScoreInputOptions {
+  std::string features = "inception";  // the network: inception[:TAP]
+  std::string inception;               // its weights; "" = the cache folder
+  Recipe recipe;                       // what is asked of the network, and its input
+  cpu::Profile profile = cpu::Profile::f32_direct;
+  std::int64_t count = 10'000;   // samples of a model
+  std::string plan = "ddim:50";  // theirs
+  std::uint64_t seed = 0;        // theirs
+  Shard shard;
+};
+
+/// Opens inputs one after another; the network is made when the first images come.
+class ScoreInputs {
+ public:
+  /// `pool` must outlive it.
+  ScoreInputs(ScoreInputOptions options, ThreadPool& pool);
+
+  /// INPUT is
+  ///  - features: an .npy array [N, d], an .npz of `features` (or `arr_0`), `logits`, `spatial`, a
+  ///    folder of either (shards, in the order of their names);
+  ///  - statistics: an .npz of `mu`, `sigma` (and `mu_s`, `sigma_s`);
+  ///  - images: DATA of open_dataset(), a .zip of PNGs, .npy or .npz arrays of three axes or more;
+  ///  - a model: its folder, a run folder or a shipped model's name.
+  /// Throws Error (bad_input) for everything else.
+  ImageSet open(const std::string& input);
+
+  /// Whether images came, so that the network ran.
+  bool has_network() const { return net_ != nullptr; }
+
+ private:
+  ImageSet open_file(const std::string& path);
+  ImageSet open_folder(const std::string& path);
+  ImageSet extract_from(ImageSource& images);
+  FeatureNet& net();
+  ImageOptions image_options() const;
+
+  ScoreInputOptions options_;
+  ThreadPool& pool_;
+  std::unique_ptr<FeatureNet> net_;
+};
+
+}  // namespace ddpm::cli

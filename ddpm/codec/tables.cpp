@@ -1,0 +1,156 @@
+#include "ddpm/codec/tables.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ddpm/base/error.h"
+#include "ddpm/base/exact.h"
+#include "ddpm/net/json_writer.h"
+#include "ddpm/net/key_reader.h"
+
+namespace ddpm {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr double kMostError = 4;  // of x0 in [-1, 1]
+
+double log_snr(const Schedule& schedule, int t) {
+  return exact::log(std::max(schedule.snr(t), 1e-300));
+}
+
+[[noreturn]] void refuse(const std::string& file, const std::string& what) {
+  throw Error(ExitCode::bad_input,
+              "[codec] {}: codec: got {}; try ddpm compress --calibrate on a copy of the model",
+              file, what);
+}
+
+bool falls(const std::vector<int>& times, int T) {
+  int before = T + 1;
+  for (const int t : times) {
+    if (t < 1 || t >= before) return false;
+    before = t;
+  }
+  return !times.empty();
+}
+
+LevelDecoder read_decoder(const Json& json, const std::string& file) {
+  KeyReader keys(json, file);
+  LevelDecoder decoder;
+  decoder.time = keys.integer("time", 0);
+  decoder.logistic = keys.word("shape", "normal") == "logistic";
+  const std::vector<int> neighbours = keys.integers("neighbours", {});
+  const std::vector<int> scales = keys.integers("scale_q16", {});
+  keys.finish();
+  if (neighbours.size() != 4 || scales.size() != kLevelContexts) {
+    refuse(file, "a decoder of another size");
+  }
+  for (int k = 0; k < 4; ++k) {
+    if (std::abs(neighbours[k]) > 1 << 17) refuse(file, "neighbours out of range");
+    decoder.neighbours[k] = neighbours[k];
+  }
+  for (int k = 0; k < kLevelContexts; ++k) {
+    if (scales[k] < 1) refuse(file, "a scale out of range");
+    decoder.scale_q16[k] = static_cast<std::uint32_t>(scales[k]);
+  }
+  return decoder;
+}
+
+void check(const CodecTables& tables, int T, const std::string& file) {
+  int before = 0;
+  for (const int t : tables.times) {
+    if (t <= before || t > T) refuse(file, fmt::format("time {} after {}", t, before));
+    before = t;
+  }
+  for (const auto& errors : tables.errors) {
+    for (const double e : errors) {
+      if (!(e > 0 && e <= kMostError)) refuse(file, fmt::format("an error of {}", e));
+    }
+  }
+  for (const auto* times : {&tables.progressive, &tables.lossless, &tables.chain}) {
+    if (!falls(*times, T)) refuse(file, "times that do not decrease within 1..T");
+    const bool known = std::ranges::any_of(
+        tables.decoders, [&](const LevelDecoder& d) { return d.time == times->back(); });
+    if (!known) refuse(file, fmt::format("no decoder for time {}", times->back()));
+  }
+}
+
+Json integers(const auto& values) {
+  std::vector<Json> items;
+  for (const auto value : values) items.push_back(json_integer(value));
+  return json_list(std::move(items));
+}
+
+Json decoder_json(const LevelDecoder& decoder) {
+  return json_object({{"time", json_integer(decoder.time)},
+                      {"shape", json_string(decoder.logistic ? "logistic" : "normal")},
+                      {"neighbours", integers(decoder.neighbours)},
+                      {"scale_q16", integers(decoder.scale_q16)}});
+}
+
+}  // namespace
+
+ContextErrors CodecTables::errors_at(const Schedule& schedule, int t) const {
+  const auto above = std::ranges::lower_bound(times, t);
+  const auto i = static_cast<std::size_t>(above - times.begin());
+  if (above != times.end() && *above == t) return errors[i];
+  if (above == times.begin()) return errors.front();
+  if (above == times.end()) return errors.back();
+  const double low = log_snr(schedule, times[i - 1]), high = log_snr(schedule, times[i]);
+  const double share = (log_snr(schedule, t) - low) / (high - low);
+  ContextErrors result{};
+  for (int c = 0; c < kContexts; ++c) {
+    const double a = exact::log(errors[i - 1][c]), b = exact::log(errors[i][c]);
+    result[c] = exact::exp(a + share * (b - a));
+  }
+  return result;
+}
+
+const LevelDecoder& CodecTables::decoder_of(int time) const {
+  const auto found =
+      std::ranges::find_if(decoders, [&](const LevelDecoder& d) { return d.time == time; });
+  DDPM_CHECK(found != decoders.end(), "{}", time);
+  return *found;
+}
+
+CodecTables read_tables(const Json& json, const Schedule& schedule, const std::string& file) {
+  KeyReader keys(json, file);
+  CodecTables tables;
+  if (keys.integer("format", 0) != kFormat) refuse(file, "another format; or try a newer ddpm");
+  tables.times = keys.integers("times", {});
+  const std::vector<double> errors = keys.reals("errors", {});
+  tables.progressive = keys.integers("progressive", {});
+  tables.lossless = keys.integers("lossless", {});
+  tables.chain = keys.integers("chain", {});
+  tables.learned_variance = keys.boolean("learned_variance", false);
+  const Json* decoders = keys.find("decoders");
+  keys.ignore({"decoders"});
+  keys.finish();
+  if (tables.times.empty() || errors.size() != tables.times.size() * kContexts ||
+      decoders == nullptr || !decoders->is(Json::Kind::array)) {
+    refuse(file, "tables of different lengths");
+  }
+  tables.errors.resize(tables.times.size());
+  for (std::size_t i = 0; i < errors.size(); ++i)
+    tables.errors[i / kContexts][i % kContexts] = errors[i];
+  for (const Json& item : decoders->items) tables.decoders.push_back(read_decoder(item, file));
+  check(tables, schedule.T(), file);
+  return tables;
+}
+
+Json tables_json(const CodecTables& tables) {
+  std::vector<Json> errors, decoders;
+  for (const auto& row : tables.errors) {
+    for (const double e : row) errors.push_back(json_real(e));
+  }
+  for (const LevelDecoder& decoder : tables.decoders) decoders.push_back(decoder_json(decoder));
+  return json_object({{"format", json_integer(kFormat)},
+                      {"times", integers(tables.times)},
+                      {"errors", json_list(std::move(errors))},
+                      {"progressive", integers(tables.progressive)},
+                      {"lossless", integers(tables.lossless)},
+                      {"chain", integers(tables.chain)},
+                      {"learned_variance", json_bool(tables.learned_variance)},
+                      {"decoders", json_list(std::move(decoders))}});
+}
+
+}  // namespace ddpm

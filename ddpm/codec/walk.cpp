@@ -1,0 +1,211 @@
+#include "ddpm/codec/walk.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ddpm/base/error.h"
+#include "ddpm/base/exact.h"
+#include "ddpm/base/philox.h"
+#include "ddpm/codec/context.h"
+#include "ddpm/codec/hadamard.h"
+
+namespace ddpm {
+namespace {
+
+constexpr double kHalfLog2E = 0.72134752044448170368;
+// Bits given to a step for each bit of KL divergence that is expected of it.
+constexpr double kSpending = 0.9;
+// Expected bits per element above which a stage is cut into more steps: an index that says much at
+// once says it at a worse price.
+constexpr double kLargestStep = 0.04;
+// But no step is expected to take fewer bits than these, which pay for an atom.
+constexpr double kSmallestStep = 14;
+// A stage of at least so many expected bits begins with a hint: is the error of the network more or
+// less than the item's scale times the table's? The scale follows by these factors.
+constexpr double kHintedBits = 13, kMore = 1.5, kLess = 0.85;
+constexpr double kLeastScale = 0.25, kMostScale = 8;
+constexpr int kMostBudget = 60'000;
+constexpr double kMostSteps = 1000;
+
+}  // namespace
+
+// With a = SNR / (1 + SNR) and beta = 1 - a_t / a_s nothing cancels.
+Move move_between(double snr_t, double snr_s) {
+  DDPM_CHECK(0 <= snr_t && snr_t < snr_s, "{} {}", snr_t, snr_s);
+  const double step = snr_s - snr_t;
+  const double root_a_s = std::sqrt(snr_s / (1 + snr_s));
+  const double ratio = snr_t * (1 + snr_s) / (snr_s * (1 + snr_t));  // a_t / a_s
+  return {root_a_s * step / snr_s, std::sqrt(ratio) * (1 + snr_t) / (1 + snr_s),
+          step / (snr_s * (1 + snr_s))};
+}
+
+Walk::Walk(Predictor& predictor, const WalkOptions& options, std::size_t items)
+    : predictor_(predictor),
+      options_(options),
+      times_(options.times.begin(), options.times.end()),
+      items_(items),
+      z_(predictor.model().shape.size()),
+      u_(z_.size()),
+      atom_bits_(hadamard_bits(z_.size(), 1)) {
+  DDPM_CHECK(!times_.empty() && z_.size() <= kMaxStepSize);
+  for (std::size_t i = 0; i < items; ++i) {
+    Item& item = items_[i];
+    item.x.resize(z_.size());
+    item.x0.resize(z_.size());
+    item.contexts.resize(z_.size());
+    item.snr = predictor.model().schedule.snr(times_.front());
+    fill_normal({options.seed, Purpose::codec_start, options.first_item + i}, item.x);
+  }
+}
+
+bool Walk::begin() {
+  if (stage_ == times_.size()) return false;
+  ++stage_;
+  std::vector<float> x, x0;
+  for (const Item& item : items_) {
+    if (stops(item)) x.insert(x.end(), item.x.begin(), item.x.end());
+  }
+  x0.resize(x.size());
+  predictor_.x0(time(), x, x0);
+  const float* read = x0.data();
+  for (Item& item : items_) {
+    if (!stops(item)) continue;
+    std::copy_n(read, item.x0.size(), item.x0.begin());
+    read += item.x0.size();
+    plan(item);
+  }
+  return true;
+}
+
+// Until the first time that pays for an atom, in steps of equal SNR. Both sides know x0, and so how
+// far and in how many steps.
+void Walk::plan(Item& item) const {
+  const CodecModel& model = predictor_.model();
+  contexts_of(item.x0, model.shape, item.contexts);
+  item.count.fill(0);
+  for (const std::uint8_t context : item.contexts) ++item.count[context];
+  item.error = model.tables.errors_at(model.schedule, time());
+  for (double& error : item.error) error *= item.scale;
+  item.fresh = true;
+  item.left = 0;
+  if (stage_ == times_.size()) return;
+  double& bits = item.stage_bits;
+  for (item.next = stage_;; ++item.next) {
+    item.snr_step = model.schedule.snr(times_[item.next]) - item.snr;
+    bits = expected_bits(item, item.snr_step);
+    if (item.credit + kSpending * bits >= atom_bits_ || item.next + 1 == times_.size()) break;
+  }
+  const double largest = std::max(kSmallestStep, kLargestStep * static_cast<double>(z_.size()));
+  item.left = static_cast<int>(std::clamp(std::ceil(bits / largest), 1.0, kMostSteps));
+  item.snr_step /= item.left;
+}
+
+// KL divergence of a step: 1/2 log2(1 + error * snr_step) an element (tables.h).
+double Walk::expected_bits(const Item& item, double snr_step) const {
+  double bits = 0;
+  for (int c = 0; c < kContexts; ++c) {
+    if (item.count[c] != 0) bits += item.count[c] * exact::log1p(snr_step * item.error[c]);
+  }
+  return bits * kHalfLog2E;
+}
+
+double Walk::expected_error(std::size_t i) const {
+  const Item& item = items_[i];
+  double sum = 0;
+  for (int c = 0; c < kContexts; ++c) sum += item.count[c] * item.error[c];
+  return sum / static_cast<double>(z_.size());
+}
+
+// What is not spent, because an atom more would cost too much, is kept for the next step.
+int Walk::budget(Item& item) const {
+  item.credit += kSpending * expected_bits(item, item.snr_step);
+  const int most = static_cast<int>(std::clamp(item.credit, 0.0, double{kMostBudget}));
+  const int bits = options_.transmitter == Transmitter::hadamard
+                       ? hadamard_bits(z_.size(), hadamard_atoms(z_.size(), most))
+                       : most;
+  item.credit -= bits;
+  return bits;
+}
+
+// x moves to where z says; z is also a look at x_0 with noise of variance 1 / snr_step, which x0
+// takes in as if its errors were independent normals (Kalman's update).
+void Walk::move(Item& item, std::span<const float> z) const {
+  const Move m = move_between(item.snr, item.snr + item.snr_step);
+  const double sigma = std::sqrt(m.variance), root_step = std::sqrt(item.snr_step);
+  std::array<double, kContexts> gain{};
+  for (int c = 0; c < kContexts; ++c) {
+    const double known = 1 + item.snr_step * item.error[c];
+    gain[c] = item.error[c] * root_step / known;
+    item.error[c] /= known;
+  }
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    const double x0 = item.x0[i];
+    item.x[i] = static_cast<float>((m.c_x0 * x0 + m.c_xt * item.x[i]) + sigma * z[i]);
+    item.x0[i] = static_cast<float>(std::clamp(x0 + gain[item.contexts[i]] * z[i], -1.0, 1.0));
+  }
+  item.snr += item.snr_step;
+  item.fresh = false;
+  ++item.number;
+  if (--item.left == 0) item.snr = predictor_.model().schedule.snr(times_[item.next]);
+}
+
+bool Walk::takes_hint(const Item& item) const {
+  return item.left > 0 && item.stage_bits >= kHintedBits;
+}
+
+void Walk::take_hint(Item& item, bool more) const {
+  item.scale = std::clamp(item.scale * (more ? kMore : kLess), kLeastScale, kMostScale);
+  plan(item);
+}
+
+// More, where the error is nearer to that in the logarithm.
+void Walk::send_hint(std::size_t i, std::span<const float> target, BitWriter& writer) {
+  Item& item = items_[i];
+  if (!takes_hint(item)) return;
+  double is = 0, expected = 0;
+  for (std::size_t k = 0; k < target.size(); ++k) {
+    const double miss = double{target[k]} - item.x0[k];
+    is += miss * miss;
+    expected += item.error[item.contexts[k]];
+  }
+  const bool more = is * is > expected * expected * (kMore * kLess);
+  writer.put(more ? 1 : 0, 1);
+  take_hint(item, more);
+}
+
+Result<void> Walk::receive_hint(std::size_t i, BitReader& reader) {
+  if (!takes_hint(items_[i])) return {};
+  const auto bit = reader.take(1);
+  if (!bit) return tl::unexpected(bit.error());
+  take_hint(items_[i], *bit != 0);
+  return {};
+}
+
+double Walk::send_step(std::size_t i, std::span<const float> target, BitWriter& writer) {
+  Item& item = items_[i];
+  DDPM_CHECK(item.left > 0 && target.size() == z_.size());
+  const double root_step = std::sqrt(item.snr_step);
+  for (std::size_t k = 0; k < z_.size(); ++k) {
+    u_[k] = static_cast<float>((double{target[k]} - item.x0[k]) * root_step);
+  }
+  const int bits = budget(item);
+  const double sent = send(options_.transmitter, key_of(i), bits, u_, writer, z_);
+  move(item, z_);
+  return sent;
+}
+
+Result<void> Walk::receive_step(std::size_t i, BitReader& reader) {
+  Item& item = items_[i];
+  DDPM_CHECK(item.left > 0);
+  const double credit = item.credit;
+  const int bits = budget(item);
+  const auto received = receive(options_.transmitter, key_of(i), bits, reader, z_);
+  if (!received) {
+    item.credit = credit;
+    return received;
+  }
+  move(item, z_);
+  return {};
+}
+
+}  // namespace ddpm
