@@ -11,8 +11,13 @@ find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 # SSE has no fma and Highway's EMU128 would round twice: without AVX2 or better we run on one lane (SCALAR) with std::fma.
-target_compile_definitions(PkgConfig::hwy INTERFACE HWY_BROKEN_EMU128=1
-                           "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4)")
+# Our kernels keep vectors in arrays, which SVE's sizeless ones cannot be: aarch64 has NEON.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(disabled "HWY_DISABLED_TARGETS=(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
+else()
+  set(disabled "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4)")
+endif()
+target_compile_definitions(PkgConfig::hwy INTERFACE HWY_BROKEN_EMU128=1 "${disabled}")
 add_library(hwy ALIAS PkgConfig::hwy)
 if(DDPM_TESTS)
   find_package(GTest REQUIRED)

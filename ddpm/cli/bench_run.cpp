@@ -77,10 +77,21 @@ JobTime time_job(const BenchJob& job, const Graph& graph, const Body& body) {
   return result;
 }
 
-std::vector<double> some_times(int count) {
+// Times and labels that the network has: tables have rows for so many.
+std::vector<double> some_times(const Graph& graph, int count) {
+  int below = 1000;
+  for (const Node& node : graph.nodes()) {
+    if (node.op == Op::embedding && !node.a.of_label) below = std::min(below, node.a.rows);
+  }
   std::vector<double> times(count);
-  for (int i = 0; i < count; ++i) times[i] = i * 617 % 1000;  // 617 and 1000 share no factor
+  for (int i = 0; i < count; ++i) times[i] = i * 617 % below;  // 617 and 1000 share no factor
   return times;
+}
+
+std::vector<int> some_labels(const Graph& graph, int count) {
+  const auto reads_labels = [](const Node& node) { return node.a.of_label; };
+  const auto& nodes = graph.nodes();
+  return std::vector<int>(std::ranges::any_of(nodes, reads_labels) ? count : 0, 0);
 }
 
 std::vector<float> normals(std::size_t count, std::uint64_t seed) {
@@ -103,7 +114,8 @@ class TrainingStep {
         x_(normals(job.batch * input_shape(job.graph).size(), 1)),
         target_(normals(job.batch * job.graph.shape(job.graph.output).size(), 2)),
         d_out_(target_.size()),
-        time_(some_times(job.batch)),
+        time_(some_times(job.graph, job.batch)),
+        label_(some_labels(job.graph, job.batch)),
         sample_(job.batch),
         learner_(cpu::make_learner(job.graph, job.params, *std::ranges::max_element(slices_), 1,
                                    job.pool, job.profile)) {
@@ -126,6 +138,7 @@ class TrainingStep {
     const std::span<const float> y =
         learner_->forward({.x = std::span(x_).subspan(first * size, slice * size),
                            .time = std::span(time_).subspan(first, slice),
+                           .label = std::span(label_).first(label_.empty() ? 0 : slice),
                            .sample = std::span(sample_).subspan(first, slice),
                            .slices = {&slice, 1},
                            .step = static_cast<std::uint32_t>(step_)});
@@ -138,6 +151,7 @@ class TrainingStep {
   std::vector<int> slices_;
   std::vector<float> x_, target_, d_out_;
   std::vector<double> time_;
+  std::vector<int> label_;  // all the same, or none
   std::vector<std::uint64_t> sample_;
   std::unique_ptr<Learner> learner_;
   std::int64_t step_ = 0;
@@ -148,9 +162,10 @@ class TrainingStep {
 JobTime time_forward(const BenchJob& job) {
   const auto denoiser = cpu::make_denoiser(job.graph, job.params, job.batch, job.pool, job.profile);
   const std::vector<float> x = normals(job.batch * input_shape(job.graph).size(), 1);
-  const std::vector<double> time = some_times(job.batch);
-  std::vector<float> out(x.size());
-  return time_job(job, job.graph, [&] { denoiser->predict(x, time, out); });
+  const std::vector<double> time = some_times(job.graph, job.batch);
+  const std::vector<int> label = some_labels(job.graph, job.batch);
+  std::vector<float> out(job.batch * denoiser->out_shape().size());
+  return time_job(job, job.graph, [&] { denoiser->predict(x, time, label, out); });
 }
 
 JobTime time_training_step(const BenchJob& job) {

@@ -220,10 +220,11 @@ void run_info(const InfoArgs& args) {
 
 void add_info(CLI::App& app) {
   auto args = std::make_shared<InfoArgs>();
-  auto* command =
-      app.add_subcommand("info", "What a model, a tensor file, a DDPC file or one of our PNGs holds.");
+  auto* command = app.add_subcommand(
+      "info", "What a model, a tensor file, a DDPC file or one of our PNGs holds.");
   command
-      ->add_option("what", args->what, "model (folder, run or name), FILE.safetensors, FILE.ddpc or FILE.png")
+      ->add_option("what", args->what,
+                   "model (folder, run or name), FILE.safetensors, FILE.ddpc or FILE.png")
       ->required();
   command->add_flag("--json", args->json, "print it as JSON");
   command->callback([args] { run_info(*args); });

@@ -90,12 +90,11 @@ const std::vector<Tool>& tools() {
   return all;
 }
 
-std::vector<std::string> command_of(const Tool& tool, const std::vector<std::string>& options,
-                                    const std::string& in, const std::string& out) {
-  std::vector<std::string> words = {tool.encode};
-  words.insert(words.end(), options.begin(), options.end());
+// `program options IN [-o] OUT`.
+std::vector<std::string> words_of(std::vector<std::string> words, const std::string& in,
+                                  const std::string& out, const std::string& tool) {
   words.push_back(in);
-  if (tool.name == "webp") words.push_back("-o");
+  if (tool == "webp") words.push_back("-o");
   words.push_back(out);
   return words;
 }
@@ -107,15 +106,15 @@ PeerResult coded(const Tool& tool, const std::vector<std::string>& options, bool
   PeerResult result{tool.name, setting, 0, kLossless};
   const std::string in = scratch / "in.png", out = scratch / ("out" + tool.ending);
   const std::string back = scratch / "back.png";
+  std::vector<std::string> encode = {tool.encode};
+  encode.insert(encode.end(), options.begin(), options.end());
   std::vector<Image> decoded;
   for (const Image& image : images) {
     write_png(in, image);
-    if (!run(command_of(tool, options, in, out))) return {};
+    if (!run(words_of(encode, in, out, tool.name))) return {};
     result.bytes += static_cast<double>(fs::file_size(out));
     if (lossless) continue;
-    if (!run({tool.decode, out, tool.name == "webp" ? "-o" : back, back})) {
-      if (!run({tool.decode, out, back})) return {};
-    }
+    if (!run(words_of({tool.decode}, out, back, tool.name))) return {};
     decoded.push_back(with_channels(value_or_throw(read_png(back)), image.channels));
   }
   if (!lossless) result.psnr = psnr_of(decoded, images);

@@ -5,8 +5,8 @@
 #include <rapidcheck/gtest.h>
 #include <zlib.h>
 
-#include "ddpm/data/test_files.h"
 #include "ddpm/base/zip.h"
+#include "ddpm/data/test_files.h"
 
 namespace ddpm {
 namespace {

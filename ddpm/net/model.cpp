@@ -120,20 +120,30 @@ Json index_json() {
                       {"unet", pair("UNet2DModel")}});
 }
 
+std::string classes_of(const UNetConfig& c) {
+  if (c.class_timestep) return ", told a class";
+  if (c.num_classes == 0) return "";
+  return fmt::format(", told one of {} classes{}", c.num_classes, c.null_class ? " or none" : "");
+}
+
 std::string model_card(const Model& model) {
   const std::string why_not = why_not_diffusers(model);
   const UNetConfig& c = model.config;
   return fmt::format(
-      "---\n{}tags:\n- ddpm\n- unconditional-image-generation\n---\n\n"
+      "---\n{}tags:\n- ddpm\n{}---\n\n"
       "# Denoising diffusion model, {}x{}, {}\n\n"
-      "{} parameters, {} diffusion steps, predicts {}. Written by ddpm.cpp {}.\n\n"
+      "{} parameters, {} diffusion steps, predicts {}{}. Written by ddpm.cpp {}.\n\n"
       "    ddpm sample THIS_FOLDER -n 16 --plan ddim:50 -o samples.png\n\n{}\n",
-      why_not.empty() ? "library_name: diffusers\n" : "", c.height, c.width,
+      why_not.empty() ? "library_name: diffusers\n" : "",
+      c.conditional() ? "" : "- unconditional-image-generation\n", c.height, c.width,
       c.in_channels == 1 ? "gray" : fmt::format("{} channels", c.in_channels),
-      model.params.all().size(), model.schedule.T(), to_string(model.view.prediction), kVersion,
-      why_not.empty() ? "The folder is a diffusers pipeline: "
-                        "`DDPMPipeline.from_pretrained(THIS_FOLDER)` loads it."
-                      : "Not a diffusers pipeline: " + why_not + ".");
+      model.params.all().size(), model.schedule.T(), to_string(model.view.prediction),
+      classes_of(c), kVersion,
+      !why_not.empty()
+          ? "Not a diffusers pipeline: " + why_not + "."
+          : fmt::format("The folder is a diffusers pipeline: "
+                        "`DDPMPipeline.from_pretrained(THIS_FOLDER)` loads it{}.",
+                        c.conditional() ? ", but passes no labels to its `unet`" : ""));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ struct Extras {
   std::vector<double> mean_eps_squared, eps_error;  // ModelView's, T numbers each or none
   std::vector<std::string> class_names;             // Model's
   std::string schedule;  // spec of a schedule that diffusers knows only as trained_betas
-  Json codec;                        // null, or kept as it is
+  Json codec;            // null, or kept as it is
   std::optional<int> height, width;  // for a config whose sample_size is null
   std::optional<int> null_class;     // the row of the class table for images without a label
   int attention_heads = 0;           // heads of every attention, whatever their width; 0 = not said

@@ -1,5 +1,6 @@
 // Prints a hash of what must have the same bits on every kind of processor: elementary functions,
-// noise, a network's outputs, a sampling run, weights after three steps of training, the coder's tables.
+// noise, a network's outputs, a sampling run, weights after three steps of training, the coder's
+// tables.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -101,9 +102,13 @@ void print_training(const Graph& g, const Params& params, std::span<const int> l
   const std::vector<std::uint64_t> sample = {0, 1, 2, 3};
   const std::vector<int> slices = {2, 2};
   for (std::uint32_t step = 1; step <= 3; ++step) {
-    const auto out = learner->forward(
-        {.x = x, .time = time, .label = label, .sample = sample, .slices = slices, .seed = 1,
-         .step = step});
+    const auto out = learner->forward({.x = x,
+                                       .time = time,
+                                       .label = label,
+                                       .sample = sample,
+                                       .slices = slices,
+                                       .seed = 1,
+                                       .step = step});
     std::vector<float> d_out(out.size());
     for (std::size_t i = 0; i < out.size(); ++i) d_out[i] = (out[i] - x[i]) * 0x1p-10f;
     learner->backward(d_out);
@@ -124,8 +129,8 @@ int main() {
     const Graph g = unet(config);
     const Params params = params_of(g);
     print_sampling(g, params, pool);
-    const std::vector<int> label = config.conditional() ? std::vector{0, kNoLabel, 2, 1}
-                                                        : std::vector<int>();
+    const std::vector<int> label =
+        config.conditional() ? std::vector{0, kNoLabel, 2, 1} : std::vector<int>();
     print_training(g, params, label, pool);
   }
 }

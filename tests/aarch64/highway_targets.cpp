@@ -1,6 +1,6 @@
-// What ddpm/engine/cpu/kernels.cpp asks of Highway's library, which a cross build lacks: its headers
-// are the same for every processor, its only compiled part detects the processor. On aarch64 there
-// is nothing to detect.
+// What ddpm/engine/cpu/kernels.cpp asks of Highway's library, which a cross build lacks: its
+// headers are the same for every processor, its only compiled part detects the processor. On
+// aarch64 there is nothing to detect.
 #include <hwy/targets.h>
 
 namespace hwy {

@@ -27,12 +27,14 @@ sources() {
 }
 
 compile() {
-  "$cxx" -std=c++20 -O2 -ffp-contract=off -w -DFMT_HEADER_ONLY -DHWY_BROKEN_EMU128=1 \
+  $launcher "$cxx" -std=c++20 -O2 -ffp-contract=off -w -DFMT_HEADER_ONLY -DHWY_BROKEN_EMU128=1 \
+    '-DHWY_DISABLED_TARGETS=(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)' \
     -DDDPM_VERSION='"cross"' -I "$root" -I "$work/include" -c "$root/$1" \
     -o "$work/objects/${1//\//_}.o"
 }
 export -f compile
-export cxx root work
+launcher=$(command -v ccache || true)
+export cxx root work launcher
 
 sources | xargs -P "$(nproc)" -I{} bash -euo pipefail -c 'compile {}'
 "$cxx" -static "$work"/objects/*.o -pthread -o "$work/hashes"

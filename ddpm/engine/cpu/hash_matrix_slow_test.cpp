@@ -58,8 +58,7 @@ std::string forward(const UNetConfig& config, int threads, std::size_t batch) {
   for (std::size_t first = 0; first < kImages; first += batch) {
     const std::size_t n = std::min(batch, kImages - first);
     denoiser->predict(std::span(all.x).subspan(first * size, n * size),
-                      std::span(all.time).subspan(first, n),
-                      std::span(all.label).subspan(first, n),
+                      std::span(all.time).subspan(first, n), std::span(all.label).subspan(first, n),
                       std::span(out).subspan(first * size, n * size));
   }
   return hash_of(out);

@@ -1,0 +1,119 @@
+#include "ddpm/codec/tables.h"
+
+#include <gtest/gtest.h>
+
+#include "ddpm/base/error.h"
+#include "ddpm/codec/calibrate.h"
+#include "ddpm/codec/codec.h"
+#include "ddpm/codec/gaussian_for_test.h"
+#include "ddpm/codec/walk.h"
+#include "ddpm/net/json_writer.h"
+
+namespace ddpm {
+namespace {
+
+const Schedule kSchedule = Schedule::linear(200, 5e-4, 0.1);
+
+const CodecTables& nominal() {
+  static const CodecTables tables = nominal_tables(kSchedule);
+  return tables;
+}
+
+TEST(CodecTables, AreReadBackAsTheyWereWritten) {
+  const CodecTables& tables = nominal();
+  const std::string text = write_json(tables_json(tables));
+  const Json json = value_or_throw(parse_json(text, "x"));
+  EXPECT_EQ(read_tables(json, kSchedule, "x"), tables);
+}
+
+TEST(CodecTables, ThatContradictThemselvesAreRefused) {
+  const auto refused = [](auto change) {
+    CodecTables tables = nominal();
+    change(tables);
+    EXPECT_THROW(read_tables(tables_json(tables), kSchedule, "x"), Error);
+  };
+  refused([](CodecTables& t) { t.times[3] = t.times[2]; });
+  refused([](CodecTables& t) { t.times.back() = 201; });
+  refused([](CodecTables& t) { t.errors[1][4] = 0; });
+  refused([](CodecTables& t) { t.errors.pop_back(); });
+  refused([](CodecTables& t) { t.chain[1] = t.chain[0]; });
+  refused([](CodecTables& t) { t.lossless.clear(); });
+  refused([](CodecTables& t) { t.progressive[0] = 300; });
+  refused([](CodecTables& t) { t.decoders.clear(); });
+  refused([](CodecTables& t) { t.decoders[0].scale_q16[5] = 0; });
+  refused([](CodecTables& t) { t.decoders[0].neighbours[0] = 1 << 20; });
+  EXPECT_THROW(read_tables(json_object({}), kSchedule, "x"), Error);
+  EXPECT_THROW(read_tables(json_integer(1), kSchedule, "x"), Error);
+}
+
+TEST(CodecTables, ErrorsBetweenTimesLieBetweenThem) {
+  const CodecTables& tables = nominal();
+  const int low = tables.times[20], high = tables.times[21];
+  ASSERT_LT(low + 1, high);
+  EXPECT_EQ(tables.errors_at(kSchedule, low), tables.errors[20]);
+  const double between = tables.errors_at(kSchedule, low + 1)[0];
+  EXPECT_GT(between, tables.errors[20][0]);
+  EXPECT_LT(between, tables.errors[21][0]);
+  EXPECT_EQ(tables.errors_at(kSchedule, 200), tables.errors.back());
+}
+
+// The best denoiser's error is closed form; 40 images of 64 pixels know a mean square to
+// sqrt(2 / 2560) = 2.8 %, 4 of which are allowed.
+TEST(Calibration, FindsTheErrorsOfAKnownDenoiser) {
+  const GaussianImages images;
+  GaussianDenoiser denoiser(kSchedule, images);
+  const CodecModel model = gaussian_model(images, kSchedule, {12, 12, 12});
+  Predictor predictor(model, denoiser);
+  std::vector<Item> items;
+  for (std::uint64_t i = 0; i < 40; ++i) items.push_back(images.draw(i));
+  const Measured measured = measure(predictor, items);
+  EXPECT_EQ(measured.times, calibration_times(200));
+  for (std::size_t i = 0; i < measured.times.size(); ++i) {
+    double error = 0, share = 0;
+    for (int c = 0; c < kContexts; ++c) {
+      error += measured.shares[i][c] * measured.errors[i][c];
+      share += measured.shares[i][c];
+    }
+    const double exact = images.variance / (1 + images.variance * kSchedule.snr(measured.times[i]));
+    // Rounding to levels adds (2 / 255)^2 / 12.
+    EXPECT_NEAR(error, exact, 0.115 * exact + 6e-6) << measured.times[i];
+    EXPECT_NEAR(share, 1, 1e-12);
+  }
+  EXPECT_THROW(measure(predictor, std::span(items).subspan(0, 15)), Error);
+}
+
+TEST(Move, IsThePosteriorOfTheSchedule) {
+  for (int t = 2; t <= 200; t += 9) {
+    const Posterior q = kSchedule.posterior(t);
+    const Move m = move_between(kSchedule.snr(t), kSchedule.snr(t - 1));
+    // The difference of two SNRs keeps 1e-16 / beta of its digits, beta >= 5e-4.
+    EXPECT_NEAR(m.c_x0 / q.c_x0, 1, 1e-11);
+    EXPECT_NEAR(m.c_xt / q.c_xt, 1, 1e-11);
+    EXPECT_NEAR(m.variance / q.variance, 1, 1e-11);
+  }
+}
+
+// I-MMSE (Guo et al. 2005): what single steps send in all is the information that x_1 has of
+// Gaussian images, 1/2 log2 (1 + variance SNR(1)) an element.
+TEST(IdealWalk, SendsTheInformationOfGaussianImages) {
+  const GaussianImages images{.shape = {1, 16, 16}};
+  GaussianDenoiser denoiser(kSchedule, images);
+  const CodecModel model = gaussian_model(images, kSchedule, {200, 12, 12});
+  Predictor predictor(model, denoiser);
+  std::vector<Image> some;
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    some.push_back(blank_image(16, 16, 1));
+    some.back().pixels = images.draw(i);
+  }
+  const auto points = trace_walk(predictor, some, Transmitter::ideal, 0);
+  const double elements = 2560, variance = images.variance;
+  const double information = 0.5 * std::log2(1 + variance * kSchedule.snr(1));
+  // Steps of 0.04 bits or less are finite: KL divergences exceed 1/2 log2(1 + e d) by half of e d,
+  // 3 % of it; and 2560 squares are known to 2.8 %.
+  EXPECT_NEAR(points.back().bits / elements, information, 0.08 * information);
+  const double error = variance / (1 + variance * kSchedule.snr(1)) + 5.2e-6;
+  EXPECT_NEAR(points.back().error, error, 0.12 * error);
+}
+
+}  // namespace
+}  // namespace ddpm
