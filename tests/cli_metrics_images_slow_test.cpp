@@ -184,6 +184,7 @@ TEST_F(MetricsOfImages, RefuseBadInputByName) {
   expect_error({"one", "b"}, 3, "got 1 image, expected at least 2");
   expect_error({"mixed", "b"}, 3, "9.png: got 5x5, expected 16x16");
   expect_error({"missing/", "b"}, 3, "missing/: no such file or folder");
+  expect_error({"a", "gone.npz"}, 3, "gone.npz: no such file or folder");  // before the features
   expect_error({"missing", "b"}, 3, "expected a model folder");
   expect_error({"a", "b", "--input", "tf"}, 2, "expected torch-fidelity");
   expect_error({"a", "b", "--alpha", "black"}, 2, "expected refuse, white or drop");

@@ -52,8 +52,7 @@ fs::path find() {
       ExitCode::bad_input,
       "[cli] metrics: no weights of FID's Inception-v3, expected {} in {}; try `mkdir -p {} "
       "&& curl -L -o {}/{} {}` (the file of pytorch-fid, 91 MiB, once), or --inception FILE, "
-      "or --features NAME with a classifier of your own, or --features-from with features "
-      "of another program",
+      "or --features-from with features of another program",
       kNames[0], looked.empty() ? "a cache folder" : fmt::format("{}", fmt::join(looked, " or ")),
       cache, cache, kNames[0], kDownload);
 }

@@ -106,6 +106,7 @@ void save(const MetricsArgs& args, const std::string& input, ScoreInputs& open, 
 
 void run_metrics(const MetricsArgs& args) {
   const std::vector<std::string> inputs = inputs_of(args);
+  for (const std::string& input : inputs) ScoreInputs::check(input);
   const Recipe recipe = recipe_of(args);
   const auto profile = cpu::parse_profile("[cli] metrics: --profile", args.profile);
   const Shard shard = parse_shard(args.shard);

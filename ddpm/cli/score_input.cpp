@@ -85,19 +85,27 @@ ImageSet ScoreInputs::extract_from(ImageSource& images) {
   return set;
 }
 
+void ScoreInputs::check(const std::string& input) {
+  std::error_code none;
+  if (fs::exists(input, none) || input.find(':') != std::string::npos) return;
+  if (input.find_first_of("/.") == std::string::npos) {
+    (void)find_model(input);  // or it throws
+    return;
+  }
+  throw Error(
+      ExitCode::bad_input,
+      "[cli] metrics: {}: no such file or folder, expected images, features or statistics, a "
+      "model's folder or name; try ddpm metrics --help",
+      input);
+}
+
 ImageSet ScoreInputs::open(const std::string& input) {
+  check(input);
   std::error_code none;
   if (fs::is_directory(input, none)) return open_folder(input);
   if (fs::exists(input, none)) return open_file(input);
   if (input.find(':') != std::string::npos) {  // fashion-mnist:test, FOLDER:test
     return extract_from(*dataset_images(open_dataset(input)));
-  }
-  if (input.find_first_of("/.") != std::string::npos) {
-    throw Error(
-        ExitCode::bad_input,
-        "[cli] metrics: {}: no such file or folder, expected images, features or statistics, a "
-        "model's folder or name; try ddpm metrics --help",
-        input);
   }
   return extract_from(*model_images(open_model(input), options_.count, options_.plan, options_.seed,
                                     image_options().round, pool_));

@@ -32,6 +32,9 @@ class ScoreInputs {
   /// `pool` must outlive it.
   ScoreInputs(ScoreInputOptions options, ThreadPool& pool);
 
+  /// Throws Error (bad_input) when there is nothing of that name: before any work is done.
+  static void check(const std::string& input);
+
   /// INPUT is
   ///  - features: an .npy array [N, d], an .npz of `features` (or `arr_0`), `logits`, `spatial`, a
   ///    folder of either (shards, in the order of their names);
