@@ -4,6 +4,7 @@
 function(ddpm_room path)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   string(REPLACE "/" "_" name ddpm_${path})
+  set_property(GLOBAL APPEND PROPERTY ddpm_rooms ${name})
   file(GLOB all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/ddpm/${path}/*.cpp)
   set(sources ${all})
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|/main)\\.cpp$")
