@@ -70,7 +70,8 @@ TEST(Classifier, OutputsHaveTheirSizesAndOneSetOfParameters) {
 TEST(Classifier, LogitsAreLinearInTheFeatures) {
   const Graph g = classifier(small_config(), ClassifierOutput::both);
   const Params params = init_unet(g, 1);
-  Interpreter net(g, to_doubles(params));
+  const auto doubles = to_doubles(params);
+  Interpreter net(g, doubles);
   Doubles x(42);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(0.7 * static_cast<double>(i));
   net.run({x}, 0);
@@ -87,7 +88,8 @@ TEST(Classifier, LogitsAreLinearInTheFeatures) {
 TEST(Classifier, OnlyANoisyOneReadsTheTime) {
   for (const bool noisy : {false, true}) {
     const Graph g = classifier(small_config(noisy));
-    Interpreter net(g, to_doubles(init_unet(g, 1)));
+    const auto doubles = to_doubles(init_unet(g, 1));
+    Interpreter net(g, doubles);
     const Doubles x(42, 0.5);
     net.run({x}, 3);
     const Doubles early = net.value(g.output);
@@ -143,7 +145,10 @@ TEST(ClassifierFolder, HalfWeightsAreHalfTheSize) {
   const auto size = [&](WeightType type) {
     return classifier_files(c, type)[kClassifierWeights].size();
   };
-  EXPECT_EQ(size(WeightType::f32) - size(WeightType::f16), 2 * c.params.all().size());
+  const std::size_t saved = size(WeightType::f32) - size(WeightType::f16);
+  EXPECT_GE(saved, 2 * c.params.all().size());
+  // The header's offsets have fewer digits: one a number, two numbers a tensor, padded to 8 bytes.
+  EXPECT_LE(saved, 2 * c.params.all().size() + 2 * c.params.specs().size() + 8);
 }
 
 TEST(ClassifierFolder, BadOnesAreRefusedByName) {
