@@ -34,11 +34,11 @@ class ConvDwRow : public RowOp {
     const int tiles = row_blocks * panels_.count;
     const int slices = static_cast<int>(run.slices.size());
     pool.run(slices * (tiles + 1), [&](int task, int worker) {
-      const int slice = task % slices, what = task / slices;
+      const int slice = task % slices, what = task / slices - 1;  // the longest task first
       int first = 0;
       for (int s = 0; s < slice; ++s) first += run.slices[s];
       float* scratch = workspace_.of(worker);
-      if (what == tiles) {
+      if (what < 0) {
         bias_gradient(dy_, first, run.slices[slice], scratch,
                       run.gradients[slice]->tensor(bias_name_));
       } else {
