@@ -165,7 +165,7 @@ std::string why_not_diffusers(const Model& model) {
   if (model.view.variance == Variance::learned) {
     return "diffusers takes a learned variance for the variance itself, not for its logarithm";
   }
-  const std::string beyond = beyond_unet_2d(model.config);
+  std::string beyond = beyond_unet_2d(model.config);
   if (!beyond.empty()) return beyond;
   const Prediction prediction = model.view.prediction;
   if (prediction != Prediction::mu && prediction != Prediction::score) return {};
