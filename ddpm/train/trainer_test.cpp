@@ -195,7 +195,7 @@ TEST(Train, AClassifierLearnsAndItsFolderLoads) {
     ASSERT_NE(at, std::string::npos);
     // An untrained network says one class: half are right. x_t at large t tells nothing.
     const double accuracy = std::stod(metrics.substr(at + 16));
-    EXPECT_GE(accuracy, noisy ? 0.5 : 1.0);
+    EXPECT_GT(accuracy, noisy ? 0.6 : 0.99);
   }
 }
 

@@ -3,9 +3,8 @@
 // batch by itself. Pixels of all images lie equally far apart, so it is one product of matrices.
 #include <algorithm>
 
-#include "ddpm/engine/cpu/bias_gradient.h"
 #include "ddpm/engine/cpu/conv_tables.h"
-#include "ddpm/engine/cpu/row.h"
+#include "ddpm/engine/cpu/dw_tasks.h"
 
 namespace ddpm::cpu {
 namespace {
@@ -33,21 +32,10 @@ class MatrixDwRow : public RowOp {
   }
 
   void run(const Run& run, ThreadPool& pool) override {
-    const int tasks = blocks_ * groups_, slices = static_cast<int>(run.slices.size());
-    pool.run(slices * (tasks + 1), [&](int task, int worker) {
-      const int slice = task % slices, what = task / slices - 1;  // the longest task first
-      int first = 0;
-      for (int s = 0; s < slice; ++s) first += run.slices[s];
-      float* scratch = workspace_.of(worker);
-      if (what < 0) {
-        bias_gradient(dy_, first, run.slices[slice], scratch,
-                      run.gradients[slice]->tensor(bias_name_));
-      } else {
-        product({what % blocks_ * kRows, what / blocks_ * group_}, first * dy_.pixels(),
-                (first + run.slices[slice]) * dy_.pixels(),
-                run.gradients[slice]->tensor(weight_name_), scratch);
-      }
-    });
+    run_dw_tasks(run, pool, workspace_, dy_, bias_name_, blocks_ * groups_,
+                 [&](const Slice& slice, int task, float* scratch) {
+                   product({task % blocks_ * kRows, task / blocks_ * group_}, slice, scratch);
+                 });
   }
 
  private:
@@ -57,9 +45,10 @@ class MatrixDwRow : public RowOp {
 
   std::size_t panel_floats() const { return std::size_t{kRows} * panels_.width; }
 
-  // Pixels [begin, end), counted through all images.
-  void product(const Block& block, int begin, int end, std::span<float> weight,
-               float* scratch) const {
+  void product(const Block& block, const Slice& slice, float* scratch) const {
+    // Pixels are counted through all images.
+    const int begin = slice.first_image * dy_.pixels();
+    const int end = begin + slice.images * dy_.pixels();
     const int rows = std::min(kRows, x_.shape.c - block.first_row);
     const int panels = std::min(group_, panels_.count - block.first_panel);
     float* x = scratch + panel_floats() * group_;
@@ -75,7 +64,15 @@ class MatrixDwRow : public RowOp {
       }
     }
     for (int i = 0; i < panels; ++i) {
-      scatter(block.first_row, rows, block.first_panel + i, scratch + i * panel_floats(), weight);
+      const int panel = block.first_panel + i, column = panels_.begin(panel);
+      scatter({.taps = 1,
+               .first_row = block.first_row,
+               .rows = rows,
+               .row_step = kRows,
+               .first_column = column,
+               .columns = std::min(panels_.floats(panel), dy_.shape.c - column),
+               .width = panels_.width},
+              scratch + i * panel_floats(), x_.shape.c, slice.gradient.tensor(weight_name_));
     }
   }
 
@@ -101,17 +98,6 @@ class MatrixDwRow : public RowOp {
                              .dw_stride = static_cast<std::size_t>(panels_.width),
                              .rows = rows,
                              .vectors = vectors});
-  }
-
-  // Into the stored [out, in].
-  void scatter(int first_row, int rows, int panel, const float* acc,
-               std::span<float> weight) const {
-    const int first = panels_.begin(panel);
-    const int columns = std::min(panels_.floats(panel), dy_.shape.c - first);
-    for (int o = 0; o < columns; ++o) {
-      float* to = weight.data() + static_cast<std::size_t>(first + o) * x_.shape.c + first_row;
-      for (int r = 0; r < rows; ++r) to[r] = acc[r * panels_.width + o];
-    }
   }
 
   std::string weight_name_, bias_name_;
