@@ -50,6 +50,7 @@ void build(CLI::App& app) {
   add_data(app);
   add_convert(app);
   add_bench(app);
+  add_bench_samplers(app);
   add_metrics(app);
   add_nll(app);
   add_progressive(app);

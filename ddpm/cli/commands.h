@@ -16,6 +16,7 @@ void add_info(CLI::App& app);
 void add_data(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_bench_samplers(CLI::App& app);
 void add_metrics(CLI::App& app);
 void add_nll(CLI::App& app);
 void add_progressive(CLI::App& app);

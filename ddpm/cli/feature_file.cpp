@@ -73,7 +73,7 @@ FeatureFile read_npz(const fs::path& path) {
 }
 
 void check_alike(const ImageSet& a, const ImageSet& b) {
-  if (a.made_by != b.made_by) {
+  if (!same_maker(a, b)) {
     throw Error(ExitCode::bad_input,
                 "[cli] metrics: {} holds features of {}, but {} of {}: they can't be put together",
                 a.name, a.made_by.empty() ? "an unnamed network" : a.made_by, b.name,

@@ -116,6 +116,12 @@ void run_metrics(const MetricsArgs& args) {
         "--save-features shards/{}.npz, and at last ddpm metrics shards/ REFERENCE",
         args.shard, shard.index);
   }
+  if (!args.input.empty() && args.features.substr(0, args.features.find(':')) != "inception") {
+    throw Error(
+        "[cli] metrics: got --input {} for the classifier {}, which takes images as they are; "
+        "try without --input",
+        args.input, args.features);
+  }
   ThreadPool pool(thread_count(args.threads));
   ScoreInputs open({.features = args.features,
                     .inception = args.inception,
@@ -162,7 +168,9 @@ void add_network(CLI::App* command, MetricsArgs& args) {
   command->add_option(
       "--features", args.features,
       "the network: inception, or one of its other layers as inception:64, 192, 768, "
-      "logits, logits_unbiased, spatial");
+      "logits, logits_unbiased, spatial; or a classifier that ddpm train wrote (its folder, a "
+      "run's "
+      "folder, a name): FD in its features, which is not FID");
   command->add_option("--inception", args.inception,
                       "Inception's weights (.pth or .safetensors); else in $XDG_CACHE_HOME/ddpm");
   command->add_option("--profile", args.profile,

@@ -68,6 +68,12 @@ Model open_model(const std::string& name) {
   return model;
 }
 
+Classifier open_classifier(const std::string& name) {
+  Classifier classifier = load_classifier(model_folder(name));
+  for (const std::string& warning : classifier.warnings) print_warning(warning);
+  return classifier;
+}
+
 Shape image_shape(const Model& model) {
   return {model.config.in_channels, model.config.height, model.config.width};
 }

@@ -7,7 +7,7 @@
 
 #include "ddpm/base/shape.h"
 #include "ddpm/data/dataset.h"
-#include "ddpm/net/model.h"
+#include "ddpm/net/classifier.h"
 
 namespace ddpm::cli {
 
@@ -30,6 +30,9 @@ int thread_count(int option);
 /// MODEL: a model folder, a run folder (its newest checkpoint) or the name of a shipped model.
 /// Warnings go to stderr.
 Model open_model(const std::string& name);
+
+/// The same for a classifier.
+Classifier open_classifier(const std::string& name);
 
 /// Channels, height and width of the model's images.
 Shape image_shape(const Model& model);

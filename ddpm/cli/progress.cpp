@@ -10,7 +10,6 @@ namespace ddpm::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kTerminalPeriod{100};
-constexpr std::chrono::seconds kLogPeriod{30};
 constexpr int kMinBar = 4;
 
 // tqdm turns slow rates over.
@@ -54,12 +53,14 @@ std::string progress_line(const ProgressView& view, int columns) {
   return line.substr(0, std::max(columns, 0));
 }
 
-Progress::Progress(std::string name, std::int64_t total, std::int64_t first)
+Progress::Progress(std::string name, std::int64_t total, std::int64_t first,
+                   std::chrono::milliseconds log_period)
     : name_(std::move(name)),
       total_(total),
       first_(first),
       done_(first),
       terminal_(stderr_is_terminal()),
+      period_(terminal_ ? kTerminalPeriod : log_period),
       start_(Clock::now()),
       last_(terminal_ ? start_ - kTerminalPeriod : start_) {}
 
@@ -78,16 +79,17 @@ ProgressView Progress::view() const {
 }
 
 void Progress::update(std::int64_t done, const std::string& note) {
+  if (done != done_ || note != note_) shown_ = false;
   done_ = done;
   note_ = note;
   const auto now = Clock::now();
-  if (finished_ || now - last_ < (terminal_ ? Clock::duration(kTerminalPeriod) : kLogPeriod))
-    return;
+  if (finished_ || now - last_ < period_) return;
   last_ = now;
   draw();
 }
 
 void Progress::draw() {
+  shown_ = true;
   if (!terminal_) return write_stderr(progress_line(view(), 0) + "\n");
   clear();
   write_stderr(progress_line(view(), terminal_columns() - 1));
@@ -118,7 +120,7 @@ void Progress::picture(const std::string& text) {
 
 void Progress::finish() {
   if (finished_) return;
-  draw();
+  if (terminal_ || !shown_) draw();
   if (terminal_) write_stderr("\n");
   finished_ = true;
 }

@@ -26,7 +26,9 @@ std::string clock_form(double seconds);
 class Progress {
  public:
   /// `first` iterations were done earlier and don't count for the rate.
-  Progress(std::string name, std::int64_t total, std::int64_t first = 0);
+  /// `log_period` parts the lines where there is no terminal.
+  Progress(std::string name, std::int64_t total, std::int64_t first = 0,
+           std::chrono::milliseconds log_period = std::chrono::seconds(30));
   ~Progress();  // leaves the cursor on a fresh line
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -55,7 +57,9 @@ class Progress {
   std::int64_t total_, first_, done_;
   bool terminal_;
   bool drawn_ = false, finished_ = false;
+  bool shown_ = false;              // the present state, on a line of a log
   std::int64_t picture_lines_ = 0;  // of the picture right above the bar
+  Clock::duration period_;
   Clock::time_point start_, last_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace ddpm::cli {
 namespace {
 
@@ -55,6 +57,19 @@ TEST(Progress, OffATerminalIsOneLineAtTheEnd) {
   EXPECT_EQ(text.find("sample: 100% 100/100 [00:00<00:00, "), 0u) << text;
   EXPECT_EQ(text.find('\n'), text.size() - 1) << text;
   EXPECT_EQ(text.find('\r'), std::string::npos);
+}
+
+TEST(Progress, OffATerminalTheEndIsSaidOnceEvenWhereALineIsDue) {
+  testing::internal::CaptureStderr();
+  {
+    Progress progress("sample", 2, 0, std::chrono::milliseconds(0));  // every line is due
+    progress.update(1);
+    progress.update(2);
+    progress.finish();
+  }
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2) << text;
+  EXPECT_EQ(text.find("100%"), text.rfind("100%")) << text;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/file.h"
+#include "ddpm/base/suggest.h"
 #include "ddpm/base/utf8.h"
 #include "ddpm/cli/feature_file.h"
 #include "ddpm/cli/inception_file.h"
@@ -21,6 +22,10 @@ namespace {
 
 constexpr std::string_view kInception = "inception";
 
+bool is_inception(const std::string& features) {
+  return features.substr(0, features.find(':')) == kInception;
+}
+
 // inception, inception:64, ... Throws Error for everything else.
 InceptionTap parse_tap(const std::string& features) {
   if (features == kInception) return InceptionTap::pool;
@@ -30,10 +35,25 @@ InceptionTap parse_tap(const std::string& features) {
     if (features == fmt::format("{}:{}", kInception, to_string(tap))) return tap;
   }
   throw Error(
-      "[cli] metrics: --features: got {}, expected inception or inception:TAP with TAP 64, 192, "
-      "768, "
-      "2048, logits, logits_unbiased or spatial",
+      "[cli] --features: got {}, expected inception, inception:TAP with TAP 64, 192, 768, 2048, "
+      "logits, logits_unbiased or spatial, or a classifier's folder or name",
       features);
+}
+
+// A name, or the last part of a path, for reports.
+std::string short_name(const std::string& folder) {
+  const fs::path path = fs::path(folder).lexically_normal();
+  return to_utf8((path.has_filename() ? path : path.parent_path()).filename().string());
+}
+
+std::unique_ptr<FeatureNet> open_classifier_net(const ScoreInputOptions& options,
+                                                ThreadPool& pool) {
+  const std::string& name = options.features;
+  std::error_code none;
+  const bool plain = name.find_first_of("/.") == std::string::npos && !fs::exists(name, none);
+  if (plain && !nearest(name, {std::string(kInception)}).empty()) (void)parse_tap(name);  // a slip
+  return classifier_net(open_classifier(name), short_name(name),
+                        options.recipe.pipeline == InputPipeline::ddpm, options.profile, pool);
 }
 
 bool has(const fs::path& folder, const char* name) {
@@ -50,7 +70,11 @@ bool is_model(const fs::path& folder) {
 
 ScoreInputs::ScoreInputs(ScoreInputOptions options, ThreadPool& pool)
     : options_(std::move(options)), pool_(pool) {
-  parse_tap(options_.features);  // before any work
+  if (is_inception(options_.features)) {
+    parse_tap(options_.features);  // before any work
+  } else {
+    net_ = open_classifier_net(options_, pool_);
+  }
 }
 
 FeatureNet& ScoreInputs::net() {
@@ -82,6 +106,7 @@ ImageSet ScoreInputs::extract_from(ImageSource& images) {
     watch.check();
   });
   progress.finish();
+  used_ = true;
   return set;
 }
 

@@ -16,7 +16,7 @@ struct Shard {
 };
 
 struct ScoreInputOptions {
-  std::string features = "inception";  // the network: inception[:TAP]
+  std::string features = "inception";  // the network: inception[:TAP], or a classifier
   std::string inception;               // its weights; "" = the cache folder
   Recipe recipe;                       // what is asked of the network, and its input
   cpu::Profile profile = cpu::Profile::f32_direct;
@@ -26,10 +26,10 @@ struct ScoreInputOptions {
   Shard shard;
 };
 
-/// Opens inputs one after another; the network is made when the first images come.
+/// Opens inputs one after another; Inception is made when the first images come.
 class ScoreInputs {
  public:
-  /// `pool` must outlive it.
+  /// `pool` must outlive it. Throws Error when there is no such network.
   ScoreInputs(ScoreInputOptions options, ThreadPool& pool);
 
   /// Throws Error (bad_input) when there is nothing of that name: before any work is done.
@@ -44,19 +44,22 @@ class ScoreInputs {
   /// Throws Error (bad_input) for everything else.
   ImageSet open(const std::string& input);
 
+  /// The features of `images`, with progress.
+  ImageSet extract_from(ImageSource& images);
+
   /// Whether images came, so that the network ran.
-  bool has_network() const { return net_ != nullptr; }
+  bool has_network() const { return used_; }
 
  private:
   ImageSet open_file(const std::string& path);
   ImageSet open_folder(const std::string& path);
-  ImageSet extract_from(ImageSource& images);
   FeatureNet& net();
   ImageOptions image_options() const;
 
   ScoreInputOptions options_;
   ThreadPool& pool_;
   std::unique_ptr<FeatureNet> net_;
+  bool used_ = false;
 };
 
 }  // namespace ddpm::cli

@@ -6,9 +6,6 @@
 namespace ddpm::cli {
 namespace {
 
-// Features that nobody named may be Inception's: whoever gives them knows.
-bool is_fid(const Report& r) { return r.made_by.empty() || r.made_by.starts_with("inception"); }
-
 // The first word names the network, the last its weights.
 std::string network(const Report& r) { return r.made_by.substr(0, r.made_by.find(' ')); }
 std::string fingerprint(const Report& r) { return r.made_by.substr(r.made_by.rfind(' ') + 1); }
@@ -107,6 +104,7 @@ void print_scores_as_json(const Report& r, const Recipe& recipe, const std::stri
 }
 
 void print_scores(const Report& r, const Recipe& recipe, const std::string& how) {
+  if (!is_fid(r)) put_line("features      {} (not Inception's)", network(r));
   put_distances(r);
   if (r.inception_score) {
     put_line("IS            {:.10g} +- {:.2g}  (over splits {:.3g})", r.inception_score->mean,

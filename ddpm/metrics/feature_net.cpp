@@ -10,16 +10,6 @@ namespace {
 
 constexpr int kBatch = 8;  // larger ones leave the caches
 
-Planes as_rgb(const Planes& image) {
-  if (image.shape.c == 3) return image;
-  DDPM_CHECK(image.shape.c == 1, "{}", image.shape.c);
-  Planes rgb{{3, image.shape.h, image.shape.w}, {}};
-  for (int c = 0; c < 3; ++c) {
-    rgb.values.insert(rgb.values.end(), image.values.begin(), image.values.end());
-  }
-  return rgb;
-}
-
 class InceptionNet : public FeatureNet {
  public:
   InceptionNet(const TensorFile& weights, const std::string& file, const InceptionOptions& options,
@@ -69,6 +59,16 @@ class InceptionNet : public FeatureNet {
 };
 
 }  // namespace
+
+Planes as_rgb(const Planes& image) {
+  if (image.shape.c == 3) return image;
+  DDPM_CHECK(image.shape.c == 1, "{}", image.shape.c);
+  Planes rgb{{3, image.shape.h, image.shape.w}, {}};
+  for (int c = 0; c < 3; ++c) {
+    rgb.values.insert(rgb.values.end(), image.values.begin(), image.values.end());
+  }
+  return rgb;
+}
 
 std::unique_ptr<FeatureNet> inception_net(const TensorFile& weights, const std::string& file,
                                           const InceptionOptions& options, ThreadPool& pool) {

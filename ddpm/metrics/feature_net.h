@@ -11,6 +11,7 @@
 #include "ddpm/image/resize_float.h"
 #include "ddpm/metrics/image_source.h"
 #include "ddpm/metrics/report.h"
+#include "ddpm/net/classifier.h"
 #include "ddpm/net/inception.h"
 
 namespace ddpm {
@@ -45,6 +46,15 @@ struct InceptionOptions {
 /// Throws Error (bad_input) as inception_params().
 std::unique_ptr<FeatureNet> inception_net(const TensorFile& weights, const std::string& file,
                                           const InceptionOptions& options, ThreadPool& pool);
+
+/// What `classifier` says of images of its own size, as they are (gray becomes RGB where it wants
+/// that): "features" and "logits". `name` is what reports call it. `unrounded` images are another
+/// input, and named so. `pool` must outlive it. Throws Error (bad_input) for one of noisy images.
+std::unique_ptr<FeatureNet> classifier_net(const Classifier& classifier, const std::string& name,
+                                           bool unrounded, cpu::Profile profile, ThreadPool& pool);
+
+/// `image` with three channels.
+Planes as_rgb(const Planes& image);
 
 /// Features of the images [range.first, range.last). `progress` hears how many are done, and may
 /// throw to stop. Throws Error (bad_input) for an empty range.

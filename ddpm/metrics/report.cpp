@@ -19,19 +19,19 @@ std::optional<Statistics> statistics_of(const std::optional<Features>& features,
   return s;
 }
 
-std::string few_images(const char* which, std::int64_t n) {
+std::string few_images(const Report& r, const char* which, std::int64_t n) {
   return fmt::format(
-      "N is too small: {} set has {} images; FID is biased upwards by about 1/N, and fewer than {} "
+      "N is too small: {} set has {} images; {} is biased upwards by about 1/N, and fewer than {} "
       "are not comparable to published values",
-      which, n, kFewImages);
+      which, n, is_fid(r) ? "FID" : "FD", kFewImages);
 }
 
 void note_counts(Report& r) {
   if (r.n_generated > 0 && r.n_generated < kFewImages) {
-    r.notes.push_back(few_images("the generated", r.n_generated));
+    r.notes.push_back(few_images(r, "the generated", r.n_generated));
   }
   if (r.n_reference > 0 && r.n_reference < kFewImages) {
-    r.notes.push_back(few_images("the reference", r.n_reference));
+    r.notes.push_back(few_images(r, "the reference", r.n_reference));
   }
   if (r.fid && r.fid->doubt > 0) {
     r.notes.push_back(fmt::format(
@@ -63,8 +63,9 @@ void score_fid(Report& report, const ImageSet& g, const ImageSet& r, const Recip
   if (recipe.infinity && g.features && g.features->rows() >= kMinAtInfinity) {
     report.fid_infinity = frechet_at_infinity(*g.features, *sr, seed, pool);
   } else if (recipe.infinity) {
-    report.notes.push_back(fmt::format(
-        "no FID-infinity: it needs the features of at least {} generated images", kMinAtInfinity));
+    report.notes.push_back(
+        fmt::format("no {}-infinity: it needs the features of at least {} generated images",
+                    is_fid(report) ? "FID" : "FD", kMinAtInfinity));
   }
 }
 
@@ -83,7 +84,7 @@ void score_spatial(Report& report, const ImageSet& g, const ImageSet& r, const R
 // Numbers of different networks, or of one that was fed differently, say nothing of one another.
 void check_makers(Report& report, const ImageSet& g, const ImageSet& r) {
   report.made_by = g.made_by.empty() ? r.made_by : g.made_by;
-  if (g.made_by == r.made_by) return;
+  if (same_maker(g, r)) return;
   if (g.made_by.empty() || r.made_by.empty()) {
     const std::string& silent = g.made_by.empty() ? g.name : r.name;
     report.notes.push_back(fmt::format(
@@ -116,6 +117,23 @@ void score_neighbours(Report& report, const Features& g, const Features& r, cons
 }
 
 }  // namespace
+
+bool is_fid(const Report& report) {
+  return report.made_by.empty() || report.made_by.starts_with("inception:");
+}
+
+bool same_maker(const ImageSet& a, const ImageSet& b) {
+  constexpr std::string_view kClassifier = "classifier:";
+  if (!a.made_by.starts_with(kClassifier) || !b.made_by.starts_with(kClassifier)) {
+    return a.made_by == b.made_by;
+  }
+  const auto without_name = [](const std::string& text) {
+    const std::size_t space = text.find(' ');
+    return space == std::string::npos ? std::string_view(text)
+                                      : std::string_view(text).substr(space);
+  };
+  return without_name(a.made_by) == without_name(b.made_by);
+}
 
 std::int64_t ImageSet::count() const {
   if (features) return features->rows();

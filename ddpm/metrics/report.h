@@ -39,6 +39,14 @@ struct Report {
   std::vector<std::string> notes;  // what a reader of the numbers must know
 };
 
+/// Whether the features are Inception's, so that the distance may be called FID. Features that
+/// nobody named may be: whoever gives them knows.
+bool is_fid(const Report& report);
+
+/// Whether one network made both, from the same input, with the same weights. A classifier's name
+/// is its folder's and does not matter.
+bool same_maker(const ImageSet& a, const ImageSet& b);
+
 /// `seed`: of the subsets of FID-infinity. Throws Error (bad_input) when the sets do not fit
 /// together (other networks or inputs made them), or neither features nor statistics are there for
 /// any score.

@@ -1,0 +1,163 @@
+// `ddpm metrics` and `ddpm bench-samplers` in the features of a small classifier.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "ddpm/net/classifier.h"
+#include "ddpm/net/strict_json.h"
+#include "tests/cli_fixture.h"
+
+namespace ddpm::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class MetricsOfClassifier : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    folder_.write("other-idx3-ubyte", idx_images(20, 8));
+    write_classifier("inception-like");
+  }
+
+  void write_classifier(const std::string& name, bool noisy = false) {
+    Classifier c;
+    c.config = {.in_channels = 1,
+                .height = 8,
+                .width = 8,
+                .num_classes = 3,
+                .block_out_channels = {8, 8},
+                .norm_num_groups = 4,
+                .noisy = noisy};
+    if (noisy) c.schedule = Schedule::cosine(20);
+    c.params = init_unet(c.graph(ClassifierOutput::logits), 5);
+    for (const auto& [path, bytes] : classifier_files(c)) folder_.write(name + "/" + path, bytes);
+  }
+
+  Json json(const Words& words) const {
+    const Outcome outcome = ddpm(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return value_or_throw(parse_json(outcome.out, "stdout"));
+  }
+
+  static Words metrics(const Words& more) {
+    Words words{"metrics",    "images-idx3-ubyte", "other-idx3-ubyte",
+                "--features", "inception-like",    "--k",
+                "3",          "--splits",          "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+};
+
+TEST_F(MetricsOfClassifier, AreLabelledAndNeverFid) {
+  const Json j = json(metrics({"--json"}));
+  for (const char* key : {"fid", "fid_se", "fid_infinity", "sfid"}) {
+    ASSERT_NE(j.find(key), nullptr) << key;
+    EXPECT_TRUE(j.find(key)->is(Json::Kind::null)) << key;
+  }
+  for (const char* key : {"fd", "is_mean", "kid_mean", "precision", "recall"}) {
+    ASSERT_NE(j.find(key), nullptr) << key;
+    EXPECT_TRUE(j.find(key)->real().has_value()) << key;
+  }
+  EXPECT_EQ(j.find("features")->text, "classifier:inception-like");
+  EXPECT_EQ(j.find("weights_fingerprint")->text.size(), 16u);
+  EXPECT_THAT(j.find("recipe")->text, HasSubstr("features classifier:inception-like bytes "));
+  const Outcome text = ddpm(metrics({}));
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out,
+              HasSubstr("features      classifier:inception-like (not Inception's)\nFD "));
+  EXPECT_THAT(text.out + text.err, Not(HasSubstr("FID")));
+}
+
+TEST_F(MetricsOfClassifier, ARunFolderAndAKeptFileAreTheSame) {
+  std::filesystem::create_directories(folder_ / "run/checkpoints");
+  write_classifier("run/checkpoints/step-1");
+  folder_.write("run/latest", "step-1");
+  Words run = metrics({"--json"});
+  run[4] = "run/";
+  EXPECT_EQ(json(run).find("features")->text, "classifier:run");
+  EXPECT_EQ(json(run).find("fd")->real(), json(metrics({"--json"})).find("fd")->real());
+  ASSERT_EQ(
+      ddpm({"metrics", "other-idx3-ubyte", "--features", "inception-like", "--save-stats", "s.npz"})
+          .code,
+      0);
+  run[2] = "s.npz";
+  EXPECT_EQ(json(run).find("fd")->real(), json(metrics({"--json"})).find("fd")->real());
+}
+
+TEST_F(MetricsOfClassifier, RefusesWhatIsNoSuchNetwork) {
+  write_classifier("noisy", true);
+  folder_.write("big-idx3-ubyte", idx_images(4, 10));
+  const auto refused = [&](Words words, int code, const char* message) {
+    const Outcome outcome = ddpm(words);
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(message));
+    EXPECT_EQ(outcome.out, "");
+  };
+  const auto with = [](const char* name) {
+    Words words = metrics({});
+    words[4] = name;
+    return words;
+  };
+  refused(with("noisy"), 3, "expected one of clean images");
+  refused(with("inceptoin"), 2, "expected inception, inception:TAP");
+  refused(with("inception:63"), 2, "expected inception, inception:TAP");
+  refused(with("nothing"), 3, "'nothing'");
+  refused(metrics({"--input", "clean-fid"}), 2, "try without --input");
+  refused({"metrics", "big-idx3-ubyte", "other-idx3-ubyte", "--features", "inception-like"}, 3,
+          "got images of 1 x 10 x 10");
+}
+
+TEST_F(MetricsOfClassifier, BenchSamplersScoresThePlansAsMetricsDoes) {
+  train();
+  const Words words{"bench-samplers",
+                    "runs/tiny",
+                    "--data",
+                    "other-idx3-ubyte",
+                    "--features",
+                    "inception-like",
+                    "-n",
+                    "18",
+                    "--samplers",
+                    "ddim",
+                    "heun",
+                    "--calls",
+                    "4",
+                    "9",
+                    "5000",
+                    "-o",
+                    "bench",
+                    "--json"};
+  const Json j = json(words);
+  EXPECT_EQ(j.find("score")->text, "FD in classifier:inception-like");
+  const auto& rows = j.find("rows")->items;
+  ASSERT_EQ(rows.size(), 4u);  // 5000 calls are more than the schedule's 20 times
+  const char* const plans[] = {"ddim:4", "ddim:9", "heun:2", "heun:5"};
+  const int calls[] = {4, 9, 3, 9};
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(rows[i].find("plan")->text, plans[i]);
+    EXPECT_EQ(rows[i].find("calls")->real(), calls[i]);
+    EXPECT_GT(rows[i].find("seconds_per_image")->real(), 0);
+    const Json alone = json({"metrics", "runs/tiny", "other-idx3-ubyte", "--features",
+                             "inception-like", "-n", "18", "--plan", plans[i], "--json"});
+    EXPECT_EQ(rows[i].find("distance")->real(), alone.find("fd")->real()) << plans[i];
+  }
+  EXPECT_EQ(std::ranges::count(bytes("bench/samplers.csv"), '\n'), 5);
+  EXPECT_EQ(bytes("bench/samplers.png").substr(1, 3), "PNG");
+}
+
+TEST_F(MetricsOfClassifier, BenchSamplersTimesWithoutData) {
+  train();
+  const Outcome outcome =
+      ddpm({"bench-samplers", "runs/tiny", "-n", "3", "--samplers", "ddpm", "--calls", "5", "20"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("ddpm:20"));
+  const Outcome unknown = ddpm({"bench-samplers", "runs/tiny", "--samplers", "dimm"});
+  EXPECT_EQ(unknown.code, 2) << unknown.err;
+  EXPECT_EQ(unknown.out, "");
+}
+
+}  // namespace
+}  // namespace ddpm::test
