@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "ddpm/codec/checksum.h"
 #include "ddpm/codec/codec.h"
 #include "ddpm/codec/gaussian_for_test.h"
 
@@ -32,7 +33,7 @@ std::string with_header(const Session& session, CodecMode mode, unsigned images,
   c.tile = session.model.shape;
   c.images = images;
   c.sizes = {{5, 6}};
-  c.groups = {{.items = images}};
+  c.groups = {{.items = images, .check = mode == CodecMode::lossy ? crc32c(payload) : 0}};
   return write_container(c, {std::string(payload)});
 }
 

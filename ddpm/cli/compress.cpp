@@ -169,6 +169,7 @@ void add_compress(CLI::App& app) {
                    "itself; chain: lossless, many images together, the smallest")
       ->check(CLI::IsMember({"lossy", "progressive", "lossless", "chain"}));
   command->add_option("--bytes", args->bytes, "lossy: at most so many bytes, header included")
+      ->check(CLI::PositiveNumber)
       ->check(whole_number());
   command->add_option("--bpp", args->bpp, "lossy: at most so many bits a pixel")
       ->check(CLI::PositiveNumber);

@@ -182,6 +182,7 @@ void add_decompress(CLI::App& app) {
   command->add_option("file", args->file, "FILE.ddpc, whole or a prefix of it")->required();
   command->add_option("-o,--out", args->out, "FILE.png, or FOLDER/ (a PNG an image)")->required();
   command->add_option("--bytes", args->bytes, "as if the file were cut to so many bytes")
+      ->check(CLI::PositiveNumber)
       ->check(whole_number());
   command
       ->add_option("--recon", args->recon,

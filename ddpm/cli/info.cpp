@@ -40,13 +40,6 @@ const char* name_of(DType type) {
   return "?";
 }
 
-template <class T>
-Json json_integers(const std::vector<T>& values) {
-  std::vector<Json> list;
-  for (const T value : values) list.push_back(json_integer(value));
-  return json_list(std::move(list));
-}
-
 // Names in files we read may be any UTF-8, control characters included.
 std::string one_line(const std::string& text) {
   std::string out = to_utf8(text);
@@ -115,10 +108,11 @@ void model_as_json(const Model& model) {
               {"parameters", json_integer(static_cast<std::int64_t>(model.params.all().size()))},
               {"tensors", json_integer(static_cast<std::int64_t>(model.params.specs().size()))},
               {"weights", json_string(weights_hash(model))},
-              {"shape", json_integers(std::vector<int>{net.in_channels, net.height, net.width})},
+              {"shape", json_list_of(std::vector<int>{net.in_channels, net.height, net.width},
+                                     json_integer)},
               {"out_channels", json_integer(net.out_channels)},
-              {"block_out_channels", json_integers(net.block_out_channels)},
-              {"attention_resolutions", json_integers(attention_heights(net))},
+              {"block_out_channels", json_list_of(net.block_out_channels, json_integer)},
+              {"attention_resolutions", json_list_of(attention_heights(net), json_integer)},
               {"layers_per_block", json_integer(net.layers_per_block)},
               {"classes", json_integer(net.num_classes)},
               {"class_names", json_list(std::move(names))},
@@ -158,8 +152,8 @@ void tensors_info(const std::string& path, const TensorFile& file, bool json) {
   if (json) {
     std::map<std::string, Json> tensors, metadata;
     for (const auto& [name, tensor] : file.tensors) {
-      tensors[name] = json_object(
-          {{"dtype", json_string(name_of(tensor.dtype))}, {"shape", json_integers(tensor.shape)}});
+      tensors[name] = json_object({{"dtype", json_string(name_of(tensor.dtype))},
+                                   {"shape", json_list_of(tensor.shape, json_integer)}});
     }
     for (const auto& [key, value] : file.metadata) metadata[key] = json_string(value);
     return print_json("ddpm.info/1", {{"kind", json_string("safetensors")},
@@ -186,7 +180,8 @@ void png_info(const std::string& path, bool json) {
         "ddpm.info/1",
         {{"kind", json_string("png")},
          {"path", json_string(to_utf8(path))},
-         {"shape", json_integers(std::vector<int>{image.channels, image.height, image.width})},
+         {"shape",
+          json_list_of(std::vector<int>{image.channels, image.height, image.width}, json_integer)},
          {"text", json_object(std::move(entries))}});
   }
   put_line("PNG {}: {} x {}, {}", one_line(path), image.width, image.height,

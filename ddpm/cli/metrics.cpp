@@ -47,21 +47,6 @@ Recipe recipe_of(const MetricsArgs& args) {
   return r;
 }
 
-// "2/8": the third of eight.
-Shard parse_shard(const std::string& text) {
-  const char* const end = text.data() + text.size();
-  Shard shard;
-  const auto index = std::from_chars(text.data(), end, shard.index);
-  if (index.ec == std::errc() && index.ptr != end && *index.ptr == '/') {
-    const auto count = std::from_chars(index.ptr + 1, end, shard.count);
-    const bool sound = count.ec == std::errc() && count.ptr == end && shard.index >= 0 &&
-                       shard.index < shard.count;
-    if (sound) return shard;
-  }
-  throw Error("[cli] metrics: --shard: got {}, expected I/N with I in 0..N-1; try --shard 0/4",
-              text);
-}
-
 bool saves(const MetricsArgs& args) {
   return !args.save_stats.empty() || !args.save_features.empty();
 }
@@ -109,7 +94,7 @@ void run_metrics(const MetricsArgs& args) {
   for (const std::string& input : inputs) ScoreInputs::check(input);
   const Recipe recipe = recipe_of(args);
   const auto profile = cpu::parse_profile("[cli] metrics: --profile", args.profile);
-  const Shard shard = parse_shard(args.shard);
+  const Shard shard = parse_shard("metrics", args.shard);
   if (shard.count > 1 && args.save_features.empty()) {
     throw Error(
         "[cli] metrics: got --shard {} alone, expected --save-features with it; try "

@@ -89,10 +89,6 @@ void write_moments(const Model& model, const EpsMoments& moments) {
       learned ? "; the variance stays the learned one" : "; the variance is now optimal"));
 }
 
-void write_picture(const NllArgs& args, const Image& image) {
-  if (!args.plot.empty()) write_png(args.plot, image);
-}
-
 void run_bound(Work& work) {
   const NllArgs& args = work.args;
   const std::vector<BoundProcess> processes = processes_of(work);
@@ -106,8 +102,10 @@ void run_bound(Work& work) {
     sweep.push_back(whole);
   }
   if (!args.csv.empty()) write_file_atomic(args.csv, bound_csv(whole));
-  write_picture(
-      args, args.sweep ? sweep_picture(work.subject, sweep) : terms_picture(work.subject, whole));
+  if (!args.plot.empty()) {
+    write_png(args.plot,
+              args.sweep ? sweep_picture(work.subject, sweep) : terms_picture(work.subject, whole));
+  }
   if (moments) write_moments(work.model, moments->moments());
   if (args.json) return print_bound_json(work.subject, whole, sweep);
   print_bound(work.subject, whole);
@@ -136,6 +134,13 @@ void run_ode(Work& work) {
 }
 
 void check_files(const NllArgs& args, const Model& model) {
+  if (args.fit_variance && !model.codec.is(Json::Kind::null)) {
+    throw Error(
+        "[cli] nll: got --fit-variance for {}, which is calibrated for the codec: files made with "
+        "it "
+        "need it as it is; try a copy of the folder without `codec` in its ddpm.json",
+        model.folder.string());
+  }
   if (args.ode && !args.plot.empty()) {
     throw Error("[cli] nll: got --plot with --ode, which has no terms; try --csv");
   }

@@ -1,10 +1,14 @@
 #include "ddpm/cli/peer_codecs.h"
 
+#include <fcntl.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 
@@ -22,8 +26,12 @@ constexpr double kLossless = std::numeric_limits<double>::infinity();
 // A folder for other programs' files, removed with all that is in it.
 class Scratch {
  public:
-  Scratch() : path_(fs::temp_directory_path() / fmt::format("ddpm-rd-{}", getpid())) {
-    make_folders(path_);
+  Scratch() {
+    std::string name = (fs::temp_directory_path() / "ddpm-rd-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      throw Error(ExitCode::resources, "[cli] rd: cannot make a folder like {}", name);
+    }
+    path_ = name;
   }
   ~Scratch() {
     std::error_code none;
@@ -35,21 +43,25 @@ class Scratch {
   fs::path path_;
 };
 
-// Whether the program ran and was content.
+// Whether the program ran and was content. Its output goes nowhere.
 bool run(std::vector<std::string> words) {
-  const pid_t child = fork();
-  if (child == 0) {
-    (void)!freopen("/dev/null", "w", stdout);
-    (void)!freopen("/dev/null", "w", stderr);
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    execvp(argv[0], argv.data());
-    _exit(127);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  for (const int out : {STDOUT_FILENO, STDERR_FILENO}) {
+    posix_spawn_file_actions_addopen(&actions, out, "/dev/null", O_WRONLY, 0);
   }
+  pid_t child = 0;
+  const int failed = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return false;
   int status = 0;
-  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
-         WEXITSTATUS(status) == 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return false;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 double deflated(const std::vector<Image>& images) {

@@ -197,7 +197,7 @@ Json points_json(const std::vector<RatePoint>& points) {
                                 {"t", json_integer(p.t)},
                                 {"rate_bits_per_dim", json_real(p.rate)},
                                 {"rmse", json_real(p.rmse)},
-                                {"psnr_db", json_real(p.psnr)}}));
+                                {"psnr_db", std::isfinite(p.psnr) ? json_real(p.psnr) : Json()}}));
   }
   return json_list(std::move(rows));
 }

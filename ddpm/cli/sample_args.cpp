@@ -2,21 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "ddpm/base/error.h"
 #include "ddpm/cli/options.h"
+#include "ddpm/cli/shard.h"
+#include "ddpm/metrics/features.h"
 
 namespace ddpm::cli {
 namespace {
 
 constexpr std::uint64_t kImages = std::uint64_t{1} << 44;
-constexpr std::int64_t kMostShards = 1 << 20;
-
-bool read_whole(std::string_view text, std::int64_t& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
 
 // All options but where it goes and which images.
 std::string common_words(const SampleArgs& args, const std::string& label) {
@@ -79,32 +73,18 @@ void declare_sample_options(CLI::App& command, SampleArgs& args) {
   declare_output_options(command, args);
 }
 
-Shard parse_shard(const std::string& text, std::int64_t images) {
-  if (text.empty()) return {};
-  Shard shard;
-  const std::size_t slash = text.find('/');
-  const bool read = slash != std::string::npos && read_whole(text.substr(0, slash), shard.index) &&
-                    read_whole(text.substr(slash + 1), shard.of);
-  if (!read || shard.index < 0 || shard.of <= shard.index || shard.of > kMostShards) {
-    throw Error("[cli] sample: got --shard {}, expected i/n with 0 <= i < n; try --shard 0/2",
-                text);
-  }
-  if (shard.of > images) {
-    throw Error("[cli] sample: got --shard {} of {} images, expected at most as many parts", text,
-                images);
-  }
-  return shard;
-}
-
 ImageRange image_range(const SampleArgs& args) {
   if (args.first >= kImages || static_cast<std::uint64_t>(args.count) > kImages - args.first) {
     throw Error("[cli] sample: got images {}..{}+{}, expected numbers below 2^44", args.first,
                 args.first, args.count);
   }
-  const Shard shard = parse_shard(args.shard, args.count);
-  const std::int64_t begin = args.count * shard.index / shard.of;
-  const std::int64_t end = args.count * (shard.index + 1) / shard.of;
-  return {args.first + static_cast<std::uint64_t>(begin), end - begin};
+  const Shard shard = parse_shard("sample", args.shard);
+  if (shard.count > args.count) {
+    throw Error("[cli] sample: got --shard {} of {} images, expected at most as many parts",
+                args.shard, args.count);
+  }
+  const ShardRange range = shard_range(args.count, shard.index, shard.count);
+  return {args.first + static_cast<std::uint64_t>(range.first), range.last - range.first};
 }
 
 std::string command_of(const SampleArgs& args) {

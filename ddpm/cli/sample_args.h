@@ -9,11 +9,6 @@
 
 namespace ddpm::cli {
 
-/// Part `index` of `of`, from 0: contiguous, and as equal as can be.
-struct Shard {
-  std::int64_t index = 0, of = 1;
-};
-
 struct SampleArgs {
   static constexpr int kDefaultCalls = 50;  // of the network; a model of fewer times gets them all
 
@@ -30,15 +25,13 @@ struct SampleArgs {
 /// Declares the options of `command` that fill `args`, which must live as long.
 void declare_sample_options(CLI::App& command, SampleArgs& args);
 
-/// "2/4". Throws Error unless 0 <= index < of, of at most the number of images.
-Shard parse_shard(const std::string& text, std::int64_t images);
-
 /// The images that this process draws.
 struct ImageRange {
   std::uint64_t first;
   std::int64_t count;
 };
-/// Throws Error where numbers reach 2^44: Philox counts images in 44 bits.
+/// Throws Error where numbers reach 2^44 (Philox counts images in 44 bits), for a --shard that is
+/// none, and for more shards than images.
 ImageRange image_range(const SampleArgs& args);
 
 /// Remakes the same bytes: threads are not part of it.

@@ -104,7 +104,8 @@ class Drawing {
 
 void draw_samples(const SampleJob& job, SampleOutput& output) {
   if (output.done() > 0) {
-    print_note(fmt::format("{} of {} images are there; going on", output.done(), job.count));
+    print_note(fmt::format("{} of {} images are there; going on{}", output.done(), job.count,
+                           job.trace ? ", without a trace: the first batch is drawn" : ""));
   }
   try {
     Drawing(job, output).run();

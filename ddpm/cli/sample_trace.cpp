@@ -14,7 +14,7 @@ constexpr std::int64_t kMostFrames = 100;
 constexpr std::int64_t kMostPixels = std::int64_t{32} << 20;  // of all frames
 constexpr std::chrono::milliseconds kDelay{50}, kLastDelay{2000};
 
-const fs::path& made(const fs::path& folder) {
+fs::path made(const fs::path& folder) {
   make_folders(folder);
   return folder;
 }

@@ -6,14 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "ddpm/cli/shard.h"
 #include "ddpm/metrics/feature_net.h"
 
 namespace ddpm::cli {
-
-/// Image i of `count` equal shards, from 0.
-struct Shard {
-  int index = 0, count = 1;
-};
 
 struct ScoreInputOptions {
   std::string features = "inception";  // the network: inception[:TAP], or a classifier

@@ -74,7 +74,15 @@ SendOptions send_options(const CompressOptions& options, std::uint64_t max_bytes
   return send;
 }
 
+// Of a group that is decoded, however few bytes it has: 100 items of kMaxStepSize fit.
+constexpr std::uint64_t kMostElements = std::uint64_t{1} << 26;
+
 Result<void> check_model(const CodecModel& model, const Container& c) {
+  if (c.profile != 0) {
+    return fail(FailureCode::unsupported,
+                "[codec] decompress: got a file of profile {}, expected 0 (f32); try a newer ddpm",
+                c.profile);
+  }
   if (!c.model.matches(model.fingerprint.value)) {
     return fail(FailureCode::unsupported,
                 "[codec] decompress: got a file of the model {:016x}, expected {:016x}; try the "
@@ -160,6 +168,11 @@ class Reader {
 
   Result<void> read_group(std::size_t g, std::uint64_t first, Decompressed& result) {
     const Group& group = c_.groups[g];
+    if (group.items > kMostElements / c_.tile.size()) {
+      return fail(FailureCode::unsupported,
+                  "[codec] decompress: got a group of {} items, expected at most {}", group.items,
+                  kMostElements / c_.tile.size());
+    }
     const Payload payload = payload_of(file_, bytes_, g);
     const GroupKey key{c_.mode, c_.transmitter, c_.seed, first};
     const bool lossy = c_.mode == CodecMode::lossy || c_.mode == CodecMode::progressive;

@@ -80,7 +80,7 @@ std::uint64_t tiles_of(const Container& container, ImageSize size);
 std::string write_container(Container container, const std::vector<std::string>& payloads);
 
 struct ReadLimits {
-  std::uint64_t max_pixels = std::uint64_t{1} << 30;  // of all images together
+  std::uint64_t max_pixels = std::uint64_t{1} << 30;  // of all tiles together
 };
 
 struct ReadContainer {

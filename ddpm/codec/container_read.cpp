@@ -111,16 +111,13 @@ void read_groups(Fields& fields, Container& c) {
   }
 }
 
+// Of all tiles: what a reader holds, which small images in large tiles do not show.
 std::uint64_t pixels_of(const Container& c) {
-  std::uint64_t pixels = 0;
   constexpr std::uint64_t kMost = UINT64_MAX >> 1;
-  for (const ImageSize size : c.sizes) {
-    const std::uint64_t area = std::uint64_t{size.width} * size.height;  // at most 2^40
-    const std::uint64_t count = c.sizes.size() == 1 ? c.images : 1;
-    if (count > kMost / area) return kMost;
-    pixels = std::min(kMost, pixels + area * count);
-  }
-  return pixels;
+  const std::uint64_t tile = std::uint64_t{1} * c.tile.w * c.tile.h;
+  std::uint64_t items = 0;
+  for (const Group& group : c.groups) items += group.items;
+  return items > kMost / tile ? kMost : items * tile;
 }
 
 Result<ReadContainer> read_long(std::string_view bytes, CodecMode mode, const ReadLimits& limits) {

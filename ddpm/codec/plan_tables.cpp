@@ -63,6 +63,8 @@ JumpCosts absolute_costs(const Costs& costs, const Measured& measured, int T, do
   return table;
 }
 
+constexpr int kMostSteps = 4000;  // a table of jumps has their square
+
 // What a jump costs more than the single steps that it merges, over the bits sent when it ends.
 JumpCosts relative_costs(const Costs& costs, int T) {
   std::vector<double> sent(T + 1);  // [t]: from T down to t
@@ -83,6 +85,12 @@ JumpCosts relative_costs(const Costs& costs, int T) {
 CodecTables plan_tables(const Schedule& schedule, const Measured& measured, const Calls& calls) {
   DDPM_CHECK(!measured.times.empty() && measured.times.front() == 1 && !measured.decoders.empty());
   const int T = schedule.T();
+  if (T > kMostSteps || schedule.alpha_bar(T) == 0) {
+    throw Error(ExitCode::bad_input,
+                "[codec] tables: got a model of T = {} and alpha_bar(T) = {}, expected T <= {} and "
+                "alpha_bar(T) > 0",
+                T, schedule.alpha_bar(T), kMostSteps);
+  }
   const Costs costs(schedule, measured);
   CodecTables tables;
   tables.times = measured.times;

@@ -21,6 +21,7 @@ void Predictor::x0(int t, std::span<const float> x, std::span<float> x0, std::sp
   const std::size_t n = model_.shape.size(), out = denoiser_.out_shape().size();
   DDPM_CHECK(x.size() % n == 0 && x0.size() == x.size() && (v.empty() || v.size() == x.size()));
   const Linear read = x0_from(model_.schedule, t, model_.view.prediction);
+  const bool wants_v = !v.empty() && out > n;
   const auto batch = static_cast<std::size_t>(denoiser_.max_batch());
   for (std::size_t done = 0; done < x.size() / n; done += batch) {
     const std::size_t count = std::min(batch, x.size() / n - done);
@@ -30,12 +31,13 @@ void Predictor::x0(int t, std::span<const float> x, std::span<float> x0, std::sp
     for (std::size_t i = 0; i < count * n; ++i) {
       const std::size_t place = i / n * out + i % n, to = done * n + i;
       const double value = read.x * x[to] + read.out * out_[place];
-      if (!std::isfinite(value)) {
-        throw Error(ExitCode::numeric, "[codec] model: got {} from the network at t = {}", value,
-                    t);
+      const double spread = wants_v ? out_[place + n] : 0;
+      if (!std::isfinite(value) || !std::isfinite(spread)) {
+        throw Error(ExitCode::numeric, "[codec] model: got {} and variance {} at t = {}", value,
+                    spread, t);
       }
       x0[to] = static_cast<float>(std::clamp(value, -1.0, 1.0));
-      if (!v.empty() && out > n) v[to] = out_[place + n];
+      if (wants_v) v[to] = static_cast<float>(spread);
     }
     calls_ += static_cast<std::int64_t>(count);
   }

@@ -40,6 +40,7 @@ LevelDecoder read_decoder(const Json& json, const std::string& file) {
   decoder.logistic = keys.word("shape", "normal") == "logistic";
   const std::vector<int> neighbours = keys.integers("neighbours", {});
   const std::vector<int> scales = keys.integers("scale_q16", {});
+  keys.only_words("shape", {"normal", "logistic"});
   keys.finish();
   if (neighbours.size() != 4 || scales.size() != kLevelContexts) {
     refuse(file, "a decoder of another size");

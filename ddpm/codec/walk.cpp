@@ -199,7 +199,7 @@ Result<void> Walk::receive_step(std::size_t i, BitReader& reader) {
   DDPM_CHECK(item.left > 0);
   const double credit = item.credit;
   const int bits = budget(item);
-  const auto received = receive(options_.transmitter, key_of(i), bits, reader, z_);
+  auto received = receive(options_.transmitter, key_of(i), bits, reader, z_);
   if (!received) {
     item.credit = credit;
     return received;

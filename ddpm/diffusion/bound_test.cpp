@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <functional>
-#include <numeric>
 
 #include "ddpm/base/error.h"
 
@@ -253,8 +252,6 @@ TEST(Bound, ClipHoldsX0AndStopsItsDerivative) {
   EXPECT_NE(mean.d_out, 0);
 }
 
-// Over all u each time is drawn equally often: midpoints of 1200 cells meet each of 12 times 5 *
-// 100 times.
 TEST(Bound, PriorIsTheKlToTheStandardNormal) {
   const Schedule s = Schedule::linear(5, 0.1, 0.3);
   const double a = s.alpha_bar(5), x = 0.7;

@@ -3,23 +3,12 @@
 #include <vector>
 
 #include "ddpm/base/error.h"
-#include "ddpm/base/exact.h"
+#include "ddpm/diffusion/cross_entropy.h"
 #include "ddpm/diffusion/plan_level.h"
 #include "ddpm/engine/guided.h"
 
 namespace ddpm {
 namespace {
-
-// d log softmax(logits)[label] / d logits: one at the label, less the probabilities.
-void log_likelihood_gradient(std::span<const float> logits, int label, std::span<float> out) {
-  const float most = *std::ranges::max_element(logits);
-  double sum = 0;
-  for (const float logit : logits) sum += exact::exp(static_cast<double>(logit) - most);
-  for (std::size_t k = 0; k < logits.size(); ++k) {
-    const double p = exact::exp(static_cast<double>(logits[k]) - most) / sum;
-    out[k] = static_cast<float>((static_cast<int>(k) == label ? 1 : 0) - p);
-  }
-}
 
 class ClassifierGuided : public Denoiser {
  public:
@@ -64,8 +53,9 @@ class ClassifierGuided : public Denoiser {
         throw Error("[engine] classifier guidance: got class {}, expected 0..{}", label[n],
                     classes_ - 1);
       }
-      log_likelihood_gradient(logits.subspan(n * classes, classes), label[n],
-                              std::span(d_logits_).subspan(n * classes, classes));
+      // log p is minus the cross-entropy.
+      cross_entropy(logits.subspan(n * classes, classes), label[n], /*scale=*/-1,
+                    std::span(d_logits_).subspan(n * classes, classes));
     }
     d_x_.resize(x.size());
     classifier_.backward(d_logits_, d_x_);

@@ -37,16 +37,11 @@ class Guided : public Denoiser {
 
   void predict(std::span<const float> x, std::span<const double> time, std::span<const int> label,
                std::span<float> out) override {
-    if (weight_ == 0) return network_.predict(x, time, {}, out);
+    if (weight_ == 0 || label.empty()) return network_.predict(x, time, {}, out);
     if (weight_ == 1) return network_.predict(x, time, label, out);
     // First those without labels, then the same images with them.
-    const std::size_t n = time.size();
-    std::vector<int> labels(n, kNoLabel);
-    if (label.empty()) {
-      labels.resize(2 * n, kNoLabel);
-    } else {
-      labels.insert(labels.end(), label.begin(), label.end());
-    }
+    std::vector<int> labels(time.size(), kNoLabel);
+    labels.insert(labels.end(), label.begin(), label.end());
     both_.resize(2 * out.size());
     network_.predict(twice(x), twice(time), labels, both_);
     const std::span<const float> pair = both_;

@@ -18,7 +18,7 @@ std::unique_ptr<Denoiser> make_guided(Denoiser& network, double weight);
 
 /// Autoguidance (Karras et al. 2024, "Guiding a diffusion model with a bad version of itself"): out
 /// = weak + weight (strong - weak). Both are given the labels; a weak network without classes is to
-/// be made_guided by 0. weight 0 or 1 calls one of them alone. Throws Error (usage) when they are
+/// be made_guided by 0. weight 1 calls the strong one alone. Throws Error (usage) when they are
 /// not of one shape. Both must outlive it.
 std::unique_ptr<Denoiser> make_autoguided(Denoiser& strong, Denoiser& weak, double weight);
 

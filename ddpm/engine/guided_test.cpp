@@ -14,7 +14,8 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr double kMeans[] = {-0.6, 0.5};  // of the classes, every element alike and independent
+// Of the classes, every element alike and independent; no image is of the third.
+constexpr double kMeans[] = {-0.6, 0.5, 0.1};
 constexpr double kDeviation = 0.3;
 constexpr Shape kShape = {1, 2, 2};
 

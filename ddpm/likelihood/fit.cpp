@@ -19,12 +19,6 @@ void set(Json& object, const std::string& key, Json value) {
   object.items.push_back(std::move(value));
 }
 
-Json list_of(const std::vector<double>& numbers) {
-  std::vector<Json> items;
-  for (const double number : numbers) items.push_back(json_real(number));
-  return json_list(std::move(items));
-}
-
 }  // namespace
 
 EpsMeter::EpsMeter(const Schedule& schedule, Prediction prediction)
@@ -64,8 +58,8 @@ EpsMoments EpsMeter::moments() const {
 
 Json with_moments(Json extras, const EpsMoments& moments, bool keep_variance) {
   DDPM_CHECK(extras.is(Json::Kind::object));
-  set(extras, "mean_eps_squared", list_of(moments.mean_eps_squared));
-  set(extras, "eps_error", list_of(moments.eps_error));
+  set(extras, "mean_eps_squared", json_list_of(moments.mean_eps_squared, json_real));
+  set(extras, "eps_error", json_list_of(moments.eps_error, json_real));
   if (!keep_variance) set(extras, "variance", json_string("optimal"));
   return extras;
 }

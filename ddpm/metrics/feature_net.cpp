@@ -14,7 +14,7 @@ class InceptionNet : public FeatureNet {
  public:
   InceptionNet(const TensorFile& weights, const std::string& file, const InceptionOptions& options,
                ThreadPool& pool)
-      : options_(options), pool_(pool), fingerprint_(inception_fingerprint(weights)) {
+      : options_(options), pool_(pool) {
     std::vector<InceptionTap> taps;
     const auto add = [&](const char* name, InceptionTap tap) {
       taps.push_back(tap);
@@ -24,8 +24,9 @@ class InceptionNet : public FeatureNet {
     if (options.logits) add("logits", InceptionTap::logits_unbiased);
     if (options.spatial) add("spatial", InceptionTap::spatial);
     const Graph graph = inception(taps).graph;
-    net_ = cpu::make_denoiser(graph, inception_params(graph, weights, file), kBatch, pool,
-                              options.profile);
+    const Params params = inception_params(graph, weights, file);
+    fingerprint_ = inception_fingerprint(weights);
+    net_ = cpu::make_denoiser(graph, params, kBatch, pool, options.profile);
     input_.resize(kBatch * net_->shape().size());
   }
 

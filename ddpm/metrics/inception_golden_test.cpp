@@ -262,6 +262,7 @@ TEST(InceptionGolden, HasTheSameBitsOnAvx2AndAvx512) {
       if (choose_isa(isa)) results.push_back(run(graph, x, profile));
     }
     unsetenv("DDPM_ISA");
+    if (results.size() < 2) GTEST_SKIP() << "this CPU has one of them at most";
     for (const auto& result : results) EXPECT_EQ(result, results[0]);
   }
 }

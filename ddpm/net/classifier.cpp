@@ -1,10 +1,8 @@
 #include "ddpm/net/classifier.h"
 
-#include <fmt/ranges.h>
-
 #include <utility>
 
-#include "ddpm/base/error.h"
+#include "ddpm/net/problems.h"
 
 namespace ddpm {
 namespace {
@@ -23,7 +21,7 @@ class Builder {
         h = block(h, fmt::format("blocks.{}.{}", level, j), c_.block_out_channels[level]);
       }
     }
-    const Value features = mean_of_pixels(g_.silu(norm(h, "norm_out")));
+    const Value features = g_.mean_pixels(g_.silu(norm(h, "norm_out")));
     const Value logits = g_.linear(g_.dropout(features, c_.dropout), "logits", c_.num_classes);
     g_.output = output == ClassifierOutput::logits     ? logits
                 : output == ClassifierOutput::features ? features
@@ -42,13 +40,6 @@ class Builder {
     const Value sinusoids = g_.time_embedding(width, /*flip_sin_to_cos=*/false, /*freq_shift=*/1);
     const Value hidden = g_.silu(g_.linear(sinusoids, "time_embedding.linear_1", 4 * width));
     time_ = g_.silu(g_.linear(hidden, "time_embedding.linear_2", 4 * width));
-  }
-
-  Value mean_of_pixels(Value x) {
-    const Shape s = g_.shape(x);
-    const Value sum = g_.append(
-        {.op = Op::sum_pixels, .inputs = {x}, .param = "", .a = {}, .shape = {s.c, 1, 1}});
-    return g_.scale(sum, 1.0 / s.pixels());
   }
 
   // 28 -> 14 -> 7: odd sizes round up.
@@ -72,13 +63,10 @@ class Builder {
 }  // namespace
 
 void check_classifier(const ClassifierConfig& c) {
-  std::vector<std::string> problems;
-  const auto require = [&](bool holds, const std::string& text) {
-    if (!holds) problems.push_back(text);
-  };
+  Problems problems;
   const auto whole = [&](const char* name, int got, int low, int high) {
-    require(got >= low && got <= high,
-            fmt::format("{}: got {}, expected {}..{}", name, got, low, high));
+    problems.require(got >= low && got <= high, "{}: got {}, expected {}..{}", name, got, low,
+                     high);
   };
   const std::size_t levels = c.block_out_channels.size();
   whole("in_channels", c.in_channels, 1, 4);
@@ -90,18 +78,17 @@ void check_classifier(const ClassifierConfig& c) {
   whole("norm_num_groups", c.norm_num_groups, 1, 8192);
   for (const int n : c.block_out_channels) {
     whole("block_out_channels", n, 1, 8192);
-    require(c.norm_num_groups < 1 || n % c.norm_num_groups == 0,
-            fmt::format("block_out_channels {} is not divisible by norm_num_groups {}", n,
-                        c.norm_num_groups));
+    problems.require(c.norm_num_groups < 1 || n % c.norm_num_groups == 0,
+                     "block_out_channels {} is not divisible by norm_num_groups {}", n,
+                     c.norm_num_groups);
   }
-  require(
+  problems.require(
       !c.noisy || levels == 0 || (c.block_out_channels[0] % 2 == 0 && c.block_out_channels[0] > 2),
       "block_out_channels: expected an even number above 2 first: the time embedding is pairs "
       "of sines and cosines");
-  require(c.norm_eps > 0, fmt::format("norm_eps: got {}, expected a positive number", c.norm_eps));
-  require(c.dropout >= 0 && c.dropout < 1,
-          fmt::format("dropout: got {}, expected [0, 1)", c.dropout));
-  if (!problems.empty()) throw Error("[net] classifier: {}", fmt::join(problems, "; "));
+  problems.require(c.norm_eps > 0, "norm_eps: got {}, expected a positive number", c.norm_eps);
+  problems.require(c.dropout >= 0 && c.dropout < 1, "dropout: got {}, expected [0, 1)", c.dropout);
+  problems.throw_if_any("classifier");
 }
 
 Graph classifier(const ClassifierConfig& config, ClassifierOutput output) {

@@ -17,24 +17,12 @@ constexpr const char* kConfig = "classifier/config.json";
 constexpr const char* kClass = "ddpm.cpp classifier";
 constexpr int kFormat = 1;  // raised when an older reader would misunderstand the file
 
-Json integer_list(const std::vector<int>& values) {
-  std::vector<Json> items;
-  for (const int value : values) items.push_back(json_integer(value));
-  return json_list(std::move(items));
-}
-
-Json string_list(const std::vector<std::string>& values) {
-  std::vector<Json> items;
-  for (const std::string& value : values) items.push_back(json_string(value));
-  return json_list(std::move(items));
-}
-
 Json config_json(const Classifier& classifier) {
   const ClassifierConfig& c = classifier.config;
   std::map<std::string, Json> members = {
       {"_class_name", json_string(kClass)},
-      {"block_out_channels", integer_list(c.block_out_channels)},
-      {"class_names", string_list(classifier.class_names)},
+      {"block_out_channels", json_list_of(c.block_out_channels, json_integer)},
+      {"class_names", json_list_of(classifier.class_names, json_string)},
       {"dropout", json_real(c.dropout)},
       {"format", json_integer(kFormat)},
       {"height", json_integer(c.height)},

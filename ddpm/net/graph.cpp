@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "ddpm/base/error.h"
 
@@ -256,75 +257,42 @@ Value Graph::divide_by_time(Value x) {
 }
 
 std::string_view to_string(Op op) {
-  switch (op) {
-    case Op::input:
-      return "input";
-    case Op::time_embedding:
-      return "time_embedding";
-    case Op::embedding:
-      return "embedding";
-    case Op::conv:
-      return "conv";
-    case Op::norm_stats:
-      return "norm_stats";
-    case Op::normalize:
-      return "normalize";
-    case Op::silu:
-      return "silu";
-    case Op::add:
-      return "add";
-    case Op::scale:
-      return "scale";
-    case Op::upsample:
-      return "upsample";
-    case Op::concat:
-      return "concat";
-    case Op::relu:
-      return "relu";
-    case Op::max_pool:
-      return "max_pool";
-    case Op::avg_pool:
-      return "avg_pool";
-    case Op::flatten:
-      return "flatten";
-    case Op::dropout:
-      return "dropout";
-    case Op::dot_tokens:
-      return "dot_tokens";
-    case Op::softmax:
-      return "softmax";
-    case Op::mix_tokens:
-      return "mix_tokens";
-    case Op::divide_by_time:
-      return "divide_by_time";
-    case Op::conv_dx:
-      return "conv_dx";
-    case Op::conv_dw:
-      return "conv_dw";
-    case Op::normalize_sums:
-      return "normalize_sums";
-    case Op::normalize_dx:
-      return "normalize_dx";
-    case Op::normalize_dw:
-      return "normalize_dw";
-    case Op::normalize_dm:
-      return "normalize_dm";
-    case Op::embedding_dw:
-      return "embedding_dw";
-    case Op::silu_dx:
-      return "silu_dx";
-    case Op::sum_pixels:
-      return "sum_pixels";
-    case Op::upsample_dx:
-      return "upsample_dx";
-    case Op::slice:
-      return "slice";
-    case Op::softmax_dx:
-      return "softmax_dx";
-    case Op::mix_tokens_transposed:
-      return "mix_tokens_transposed";
-  }
-  return "?";
+  static constexpr std::string_view kNames[] = {// in the order of the enumeration
+                                                "input",
+                                                "time_embedding",
+                                                "embedding",
+                                                "conv",
+                                                "norm_stats",
+                                                "normalize",
+                                                "silu",
+                                                "add",
+                                                "scale",
+                                                "upsample",
+                                                "concat",
+                                                "relu",
+                                                "max_pool",
+                                                "avg_pool",
+                                                "flatten",
+                                                "dropout",
+                                                "dot_tokens",
+                                                "softmax",
+                                                "mix_tokens",
+                                                "divide_by_time",
+                                                "conv_dx",
+                                                "conv_dw",
+                                                "normalize_sums",
+                                                "normalize_dx",
+                                                "normalize_dw",
+                                                "normalize_dm",
+                                                "embedding_dw",
+                                                "silu_dx",
+                                                "sum_pixels",
+                                                "upsample_dx",
+                                                "slice",
+                                                "softmax_dx",
+                                                "mix_tokens_transposed"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(Op::mix_tokens_transposed) + 1);
+  return kNames[static_cast<std::size_t>(op)];
 }
 
 }  // namespace ddpm

@@ -49,7 +49,8 @@ std::vector<ParamSpec> inception_tensors();
 /// `name`, when tensors are missing, unknown, of another shape, or not finite.
 Params inception_params(const Graph& graph, const TensorFile& file, const std::string& name);
 
-/// SHA-256 of the tensors' values as float32, in the order of their names: the first 16 digits.
+/// Of a file that inception_params() took: SHA-256 of the tensors' values as float32, in the order
+/// of their names, the first 16 digits.
 /// Which file they came in makes no difference.
 std::string inception_fingerprint(const TensorFile& file);
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ddpm/net/strict_json.h"
@@ -18,6 +19,13 @@ Json json_integer(std::int64_t value);
 Json json_real(double value);
 Json json_string(std::string value);
 Json json_list(std::vector<Json> values);
+/// The list of make(value) for each of the values: json_list_of(names, json_string).
+template <class Values, class Make>
+Json json_list_of(const Values& values, const Make& make) {
+  std::vector<Json> items;
+  for (const auto& value : values) items.push_back(make(value));
+  return json_list(std::move(items));
+}
 Json json_object(std::map<std::string, Json> members);
 
 /// Indent 2, sorted keys, a newline at the end.

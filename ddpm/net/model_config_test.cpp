@@ -207,6 +207,7 @@ TEST(ModelConfig, ValuesThatAreNotSupportedAreRefusedByName) {
 // These are check_unet's to name; here they must only come out as bad input, whatever the numbers.
 TEST(ModelConfig, ImpossibleNetworksAreBadInput) {
   const Case table[] = {{"in_channels", "4", ""},
+                        {"freq_shift", "64", ""},
                         {"out_channels", "9", ""},
                         {"attn_norm_num_groups", "3", ""},
                         {"mid_block_scale_factor", "0", ""},

@@ -15,12 +15,6 @@ Json block_types(const std::vector<bool>& attention, const char* side) {
   return json_list(std::move(types));
 }
 
-Json channel_list(const std::vector<int>& channels) {
-  std::vector<Json> numbers;
-  for (const int n : channels) numbers.push_back(json_integer(n));
-  return json_list(std::move(numbers));
-}
-
 // diffusers keeps whole ones as integers.
 Json number_json(double number) {
   const bool whole = number == std::floor(number) && std::abs(number) < 1e9;
@@ -90,7 +84,7 @@ Json unet_config_json(const UNetConfig& c) {
   std::map<std::string, Json> members = {
       {"_class_name", json_string("UNet2DModel")},
       {"_diffusers_version", json_string(kDiffusersVersion)},
-      {"block_out_channels", channel_list(c.block_out_channels)},
+      {"block_out_channels", json_list_of(c.block_out_channels, json_integer)},
       {"center_input_sample", json_bool(c.center_input_sample)},
       {"down_block_types", block_types(c.attention, "Down")},
       {"in_channels", json_integer(c.in_channels)},

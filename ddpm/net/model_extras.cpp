@@ -35,18 +35,6 @@ void read_variance(KeyReader& keys, Extras& extras) {
   extras.eps_error = keys.reals("eps_error", {});
 }
 
-Json number_list(const std::vector<double>& numbers) {
-  std::vector<Json> items;
-  for (const double number : numbers) items.push_back(json_real(number));
-  return json_list(std::move(items));
-}
-
-Json word_list(const std::vector<std::string>& words) {
-  std::vector<Json> items;
-  for (const std::string& word : words) items.push_back(json_string(word));
-  return json_list(std::move(items));
-}
-
 void read_eps_from(KeyReader& keys, Extras& extras) {
   const std::string word = keys.word("eps_from", "raw");
   if (word == "limited_x0") {
@@ -148,14 +136,16 @@ Json extras_json(const Model& model) {
     members["variance"] = json_string(std::string(to_string(variance)));
   }
   if (!model.view.mean_eps_squared.empty()) {
-    members["mean_eps_squared"] = number_list(model.view.mean_eps_squared);
+    members["mean_eps_squared"] = json_list_of(model.view.mean_eps_squared, json_real);
   }
-  if (!model.view.eps_error.empty()) members["eps_error"] = number_list(model.view.eps_error);
+  if (!model.view.eps_error.empty())
+    members["eps_error"] = json_list_of(model.view.eps_error, json_real);
   if (!diffusers_betas(model.schedule) && !model.schedule.spec().empty()) {
     members["schedule"] = json_string(model.schedule.spec());
   }
   if (!model.codec.is(Json::Kind::null)) members["codec"] = model.codec;
-  if (!model.class_names.empty()) members["class_names"] = word_list(model.class_names);
+  if (!model.class_names.empty())
+    members["class_names"] = json_list_of(model.class_names, json_string);
   const std::string why_not = why_not_diffusers(model);
   if (!why_not.empty()) members["diffusers"] = json_string("no model_index.json: " + why_not);
   return json_object(std::move(members));
@@ -165,7 +155,7 @@ std::string why_not_diffusers(const Model& model) {
   if (model.view.variance == Variance::learned) {
     return "diffusers takes a learned variance for the variance itself, not for its logarithm";
   }
-  const std::string beyond = beyond_unet_2d(model.config);
+  std::string beyond = beyond_unet_2d(model.config);
   if (!beyond.empty()) return beyond;
   const Prediction prediction = model.view.prediction;
   if (prediction != Prediction::mu && prediction != Prediction::score) return {};

@@ -1,30 +1,12 @@
 // Which U-Nets there can be.
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 
-#include "ddpm/base/error.h"
+#include "ddpm/net/problems.h"
 #include "ddpm/net/unet.h"
 
 namespace ddpm {
 namespace {
-
-// Collects what is wrong, so that one message names it all.
-class Problems {
- public:
-  template <class... Args>
-  void require(bool holds, fmt::format_string<Args...> format, Args&&... args) {
-    if (!holds) list_.push_back(fmt::format(format, std::forward<Args>(args)...));
-  }
-  void throw_if_any() const {
-    if (list_.empty()) return;
-    throw Error("[net] unet: {}", fmt::join(list_, "; "));
-  }
-
- private:
-  std::vector<std::string> list_;
-};
 
 void check_channels(const UNetConfig& c, Problems& problems) {
   const auto divides = [](int d, int n) { return d >= 1 && n % d == 0; };
@@ -111,6 +93,11 @@ void check_numbers(const UNetConfig& c, Problems& problems) {
 void check_embeddings(const UNetConfig& c, Problems& problems) {
   constexpr int kMostRows = 1 << 20;
   const bool learned = c.time_embedding_type == TimeEmbedding::learned;
+  const int width = c.block_out_channels.empty() ? 0 : c.block_out_channels[0];
+  problems.require(
+      width == 0 || c.time_embedding_type != TimeEmbedding::positional || 2 * c.freq_shift < width,
+      "block_out_channels[0]: got {}, expected above {} with freq_shift {}", width,
+      2 * c.freq_shift, c.freq_shift);
   problems.require(c.time_embedding_dim >= 0 && c.time_embedding_dim <= 65536,
                    "time_embedding_dim: got {}, expected 0..65536", c.time_embedding_dim);
   problems.require(
@@ -143,7 +130,7 @@ void check_unet(const UNetConfig& c) {
   check_heads(c, problems);
   check_size(c, problems);
   check_embeddings(c, problems);
-  problems.throw_if_any();
+  problems.throw_if_any("unet");
 }
 
 }  // namespace ddpm

@@ -33,7 +33,7 @@ void augment(const DataConfig& data, std::uint64_t seed, std::uint64_t position,
   }
   if (data.shift == 0) return;
   const NoiseKey key{.seed = seed, .purpose = Purpose::shift, .image = position};
-  const auto width = static_cast<std::uint64_t>(2 * data.shift + 1);
+  const auto width = 2 * static_cast<std::uint64_t>(data.shift) + 1;
   const int dx = static_cast<int>(uniform_below(key, width, 0)) - data.shift;
   const int dy = static_cast<int>(uniform_below(key, width, 1)) - data.shift;
   move_image(chw, shape, dx, dy);

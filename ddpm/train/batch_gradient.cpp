@@ -7,6 +7,25 @@
 #include "ddpm/base/error.h"
 
 namespace ddpm {
+namespace {
+
+// A pool's tasks may not throw: the first one's error is thrown when all are done.
+template <class Body>
+void run_all(ThreadPool& pool, std::size_t count, const Body& body) {
+  std::vector<std::exception_ptr> errors(count);
+  pool.run(static_cast<int>(count), [&](int i, int) {
+    try {
+      body(i);
+    } catch (...) {
+      errors[i] = std::current_exception();
+    }
+  });
+  for (const auto& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+}  // namespace
 
 std::size_t largest_micro_batch(const TrainConfig& config) {
   std::size_t largest = 0;
@@ -59,20 +78,12 @@ void BatchGradient::prepare(std::uint64_t first, std::size_t done, std::size_t c
                   .in_micro_batch = i};
   }
   const std::size_t n = task_.in_shape().size();
-  std::vector<std::exception_ptr> errors(count);  // a pool's tasks may not throw
-  pool_.run(static_cast<int>(count), [&](int i, int) {
-    try {
-      NetworkInput input{.x = std::span(x_).subspan(i * n, n)};
-      task_.prepare(places_[i], input);
-      time_[i] = input.time;
-      label_[i] = input.label;
-    } catch (...) {
-      errors[i] = std::current_exception();
-    }
+  run_all(pool_, count, [&](int i) {
+    NetworkInput input{.x = std::span(x_).subspan(i * n, n)};
+    task_.prepare(places_[i], input);
+    time_[i] = input.time;
+    label_[i] = input.label;
   });
-  for (const auto& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
 }
 
 // Forward, loss and backward of the prepared micro-batch.
@@ -87,7 +98,7 @@ void BatchGradient::learn(Learner& learner, std::int64_t step, std::span<const i
                                                       .seed = config_.seed,
                                                       .step = static_cast<std::uint32_t>(step)});
   DDPM_CHECK(out.size() == count * n_out, "{} of {}", out.size(), count * n_out);
-  pool_.run(static_cast<int>(count), [&](int i, int) {
+  run_all(pool_, count, [&](int i) {
     loss_[places_[i].in_batch] =
         task_.loss(places_[i], out.subspan(i * n_out, n_out), 1.0 / config_.batch,
                    std::span(d_out_).subspan(i * n_out, n_out));

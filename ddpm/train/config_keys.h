@@ -30,19 +30,17 @@ struct Reals {  // `open`: the end itself is out
   bool low_open = false, high_open = false;
 };
 
-/// Calls visit(table, key, value, range) for every key, in the order of the file. Strings and flags
-/// have no range.
 template <class Visitor>
-void visit_keys(Keys& keys, Visitor&& visit) {
-  constexpr std::int64_t kMaxSteps =
-      std::numeric_limits<std::uint32_t>::max();  // Philox counts steps in 32 bits
-  auto& [data, net, unused, diffusion, train] = keys.run;
-  ClassifierConfig& classifier = keys.classifier;
+void visit_data(DataConfig& data, Visitor&& visit) {
   visit("data", "path", data.path);
   visit("data", "eval", data.eval);
   visit("data", "flip", data.flip);
   visit("data", "shift", data.shift, Integers{0, 4096});
+}
 
+template <class Visitor>
+void visit_net(Keys& keys, Visitor&& visit) {
+  UNetConfig& net = keys.run.net;
   visit("net", "in_channels", net.in_channels, Integers{1, 4});
   visit("net", "out_channels", net.out_channels, Integers{1, 8});
   visit("net", "height", net.height, Integers{1, 4096});
@@ -71,7 +69,10 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("net", "divide_by_time", net.divide_by_time);
   visit("net", "num_classes", net.num_classes, Integers{0, 1'000'000});
   visit("net", "null_class", net.null_class);
+}
 
+template <class Visitor>
+void visit_classifier(ClassifierConfig& classifier, Visitor&& visit) {
   visit("classifier", "in_channels", classifier.in_channels, Integers{1, 4});
   visit("classifier", "height", classifier.height, Integers{1, 4096});
   visit("classifier", "width", classifier.width, Integers{1, 4096});
@@ -82,14 +83,22 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("classifier", "norm_eps", classifier.norm_eps, Reals{0, 1, true, true});
   visit("classifier", "dropout", classifier.dropout, Reals{0, 1, false, true});
   visit("classifier", "noisy", classifier.noisy);
+}
 
+template <class Visitor>
+void visit_diffusion(DiffusionConfig& diffusion, Visitor&& visit) {
   visit("diffusion", "schedule", diffusion.schedule);
   visit("diffusion", "prediction", diffusion.prediction);
   visit("diffusion", "variance", diffusion.variance);
   visit("diffusion", "loss", diffusion.loss);
   visit("diffusion", "time_sampler", diffusion.time_sampler);
   visit("diffusion", "label_dropout", diffusion.label_dropout, Reals{0, 1, false, true});
+}
 
+template <class Visitor>
+void visit_train(TrainConfig& train, Visitor&& visit) {
+  constexpr std::int64_t kMaxSteps =
+      std::numeric_limits<std::uint32_t>::max();  // Philox counts steps in 32 bits
   visit("train", "steps", train.steps, Integers{1, kMaxSteps});
   visit("train", "batch", train.batch, Integers{1, 65536});
   visit("train", "micro_batch", train.micro_batch, Integers{0, 65536});
@@ -107,6 +116,17 @@ void visit_keys(Keys& keys, Visitor&& visit) {
   visit("train", "eval_count", train.eval_count, Integers{1, 1'000'000});
   // TOML's integers end at 2^63 - 1.
   visit("train", "seed", train.seed, Integers{0, std::numeric_limits<std::int64_t>::max()});
+}
+
+/// Calls visit(table, key, value, range) for every key, in the order of the file. Strings and flags
+/// have no range.
+template <class Visitor>
+void visit_keys(Keys& keys, Visitor&& visit) {
+  visit_data(keys.run.data, visit);
+  visit_net(keys, visit);
+  visit_classifier(keys.classifier, visit);
+  visit_diffusion(keys.run.diffusion, visit);
+  visit_train(keys.run.train, visit);
 }
 
 }  // namespace ddpm::config

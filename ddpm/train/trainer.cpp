@@ -39,13 +39,21 @@ void check_size(const Dataset& data, int batch) {
       data.description(), data.size(), batch, data.size());
 }
 
-Model new_model(const RunConfig& config, const Schedule& schedule) {
+// The data set's names of classes, if it has one for each of the network's.
+std::vector<std::string> names_of_classes(const Dataset& data, int classes) {
+  std::vector<std::string> names = data.classes();
+  if (names.size() != static_cast<std::size_t>(classes)) names.clear();
+  return names;
+}
+
+Model new_model(const RunConfig& config, const Schedule& schedule, const Dataset& data) {
   Model model;
   model.config = config.net;
   model.graph = unet(config.net);
   model.params = init_unet(model.graph, config.train.seed);
   model.schedule = schedule;
   model.view = {.prediction = config.diffusion.prediction, .variance = config.diffusion.variance};
+  model.class_names = names_of_classes(data, config.net.num_classes);
   return model;
 }
 
@@ -53,8 +61,7 @@ Classifier new_classifier(const RunConfig& config, const Schedule& schedule, con
   Classifier c;
   c.config = *config.classifier;
   c.params = init_unet(classifier(c.config), config.train.seed);
-  const std::vector<std::string> names = data.classes();
-  if (names.size() == static_cast<std::size_t>(c.config.num_classes)) c.class_names = names;
+  c.class_names = names_of_classes(data, c.config.num_classes);
   if (c.config.noisy) c.schedule = schedule;
   return c;
 }
@@ -95,7 +102,7 @@ Network new_network(const RunConfig& config, const Schedule& schedule, const Dat
             },
             kClassifierWeights};
   }
-  auto made = std::make_shared<Model>(new_model(config, schedule));
+  auto made = std::make_shared<Model>(new_model(config, schedule, data));
   return {made->graph, made->params,
           [made](const Params& average) {
             made->params = average;

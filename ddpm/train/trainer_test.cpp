@@ -89,6 +89,7 @@ TEST(Train, ACheckpointIsAModelFolder) {
   const TrainOutcome outcome = train(config, {.run = folder / "run", .threads = 1}, observer);
   const Model model = load_model(outcome.checkpoint);
   EXPECT_EQ(model.config, config.net);
+  EXPECT_EQ(model.class_names, (std::vector<std::string>{"dark", "light"}));
   EXPECT_EQ(model.view.prediction, Prediction::v);
   EXPECT_TRUE(fs::exists(outcome.checkpoint / "model_index.json"));
 }
@@ -108,6 +109,7 @@ TEST(Train, ALearnedVarianceIsTrainedAndLoadsAgain) {
   const Model model = load_model(outcome.checkpoint);
   EXPECT_EQ(model.view.variance, Variance::learned_range);
   EXPECT_EQ(model.config, config.net);
+  EXPECT_EQ(model.class_names, (std::vector<std::string>{"dark", "light"}));
   config.diffusion.time_sampler = "loss_second_moment";
   RecordingObserver calm;
   train(config, {.run = folder / "calm", .threads = 1}, calm);
@@ -144,6 +146,7 @@ TEST(Train, ANetworkLearnsWhatItsLabelsMean) {
   const TrainOutcome outcome = train(config, {.run = folder / "run", .threads = 2}, observer);
   const Model model = load_model(outcome.checkpoint);
   EXPECT_EQ(model.config, config.net);
+  EXPECT_EQ(model.class_names, (std::vector<std::string>{"dark", "light"}));
   ThreadPool pool(1);
   const auto network = cpu::make_denoiser(model.graph, model.params, 3, pool);
   const std::vector<float> x(3 * 64, 0.1F);
@@ -195,7 +198,7 @@ TEST(Train, AClassifierLearnsAndItsFolderLoads) {
     ASSERT_NE(at, std::string::npos);
     // An untrained network says one class: half are right. x_t at large t tells nothing.
     const double accuracy = std::stod(metrics.substr(at + 16));
-    EXPECT_GE(accuracy, noisy ? 0.5 : 1.0);
+    EXPECT_GT(accuracy, noisy ? 0.6 : 0.99);
   }
 }
 

@@ -14,14 +14,15 @@ for tool in "$cxx" qemu-aarch64; do
 done
 
 # Headers that are the same for every processor, apart from the host's others.
+rm -rf "$work/objects"
 mkdir -p "$work/include" "$work/objects"
 for library in hwy fmt tl; do ln -sfn "/usr/include/$library" "$work/include/$library"; done
 
-# Of net what needs no JSON.
+# Of base what needs no zlib, of net what needs no JSON.
 sources() {
   cd "$root"
   ls ddpm/{base,diffusion,entropy,engine,engine/cpu}/*.cpp |
-    grep -vE '_(test|bench|slow_test)\.cpp$'
+    grep -vE '_(test|bench|slow_test)\.cpp$|^ddpm/base/zip\.cpp$'
   ls ddpm/net/{graph,gradient,params,unet,unet_check,unet_init}.cpp
   ls tests/aarch64/{hashes,highway_targets}.cpp
 }

@@ -3,12 +3,13 @@
 namespace ddpm::cpu {
 namespace {
 
-// 3x3, stride 1, >= 16 channels both ways:
-//   forward and data gradient   Winograd, from 3 pixels a side on
-//   weight gradient             Winograd from 7 x 7 on, with padding: below, a slice has too few
-//   tiles
-//                               to pay for 36 sums an entry of the weight
-// everything else               direct
+// 3x3, stride 1, 16 channels or more both ways:
+//   forward, data gradient   Winograd, from 3 pixels a side on
+//   weight gradient          Winograd, padded, from 7 x 7 on: below, a slice has too few tiles to
+//                            pay for 36 sums an entry of the weight
+// 1x1, stride 1:
+//   weight gradient          a product of matrices: the direct sums, in the same order
+// everything else            direct
 constexpr int kLeastChannels = 16, kLeastSide = 3, kLeastSideOfWeightGradient = 7;
 
 bool fits_winograd(const Attributes& a, const Shape& in, const Shape& out, int least_side) {
@@ -45,7 +46,12 @@ std::unique_ptr<RowOp> make_conv_dx(const RowContext& c) {
 }
 
 std::unique_ptr<RowOp> make_conv_dw(const RowContext& c) {
-  const auto choice = weight_gradient_algorithm(c.node.a, c.in[0].shape, c.in[1].shape, c.profile);
+  const Attributes& a = c.node.a;
+  if (a.kernel == 1 && a.width() == 1 && a.stride == 1 &&
+      c.in[0].shape.pixels() == c.in[1].shape.pixels()) {
+    return make_matrix_conv_dw(c);
+  }
+  const auto choice = weight_gradient_algorithm(a, c.in[0].shape, c.in[1].shape, c.profile);
   return choice == ConvAlgorithm::winograd ? make_winograd_conv_dw(c) : make_direct_conv_dw(c);
 }
 

@@ -3,9 +3,8 @@
 // batch by itself.
 #include <algorithm>
 
-#include "ddpm/engine/cpu/bias_gradient.h"
 #include "ddpm/engine/cpu/conv_tables.h"
-#include "ddpm/engine/cpu/row.h"
+#include "ddpm/engine/cpu/dw_tasks.h"
 
 namespace ddpm::cpu {
 namespace {
@@ -32,20 +31,10 @@ class ConvDwRow : public RowOp {
   void run(const Run& run, ThreadPool& pool) override {
     const int row_blocks = (x_.shape.c + kRowsPerTask - 1) / kRowsPerTask;
     const int tiles = row_blocks * panels_.count;
-    const int slices = static_cast<int>(run.slices.size());
-    pool.run(slices * (tiles + 1), [&](int task, int worker) {
-      const int slice = task % slices, what = task / slices;
-      int first = 0;
-      for (int s = 0; s < slice; ++s) first += run.slices[s];
-      float* scratch = workspace_.of(worker);
-      if (what == tiles) {
-        bias_gradient(dy_, first, run.slices[slice], scratch,
-                      run.gradients[slice]->tensor(bias_name_));
-      } else {
-        tile(*run.gradients[slice], first, run.slices[slice], what % row_blocks * kRowsPerTask,
-             what / row_blocks, scratch);
-      }
-    });
+    run_dw_tasks(run, pool, workspace_, dy_, bias_name_, tiles,
+                 [&](const Slice& slice, int task, float* scratch) {
+                   tile(slice, task % row_blocks * kRowsPerTask, task / row_blocks, scratch);
+                 });
   }
 
  private:
@@ -55,19 +44,26 @@ class ConvDwRow : public RowOp {
 
   // Accumulators [tap][row][column] over passes in the order of the pixels, then scattered into the
   // stored layout.
-  void tile(Params& gradient, int first_image, int images, int first_row, int panel,
-            float* acc) const {
+  void tile(const Slice& slice, int first_row, int panel, float* acc) const {
     std::fill_n(acc, tile_floats(), 0.0f);
     const int pixels = dy_.pixels();
     const int images_per_pass = std::max(1, kPixelsPerPass / pixels);
-    for (int done = 0; done < images; done += images_per_pass) {
-      const int n = std::min(images_per_pass, images - done);
+    for (int done = 0; done < slice.images; done += images_per_pass) {
+      const int n = std::min(images_per_pass, slice.images - done);
       for (int p = 0; p < pixels; p += kPixelsPerPass) {
         const int end = std::min(pixels, p + kPixelsPerPass);
-        pass({first_image + done, n, p, end}, first_row, panel, acc);
+        pass({slice.first_image + done, n, p, end}, first_row, panel, acc);
       }
     }
-    scatter(gradient.tensor(weight_name_), first_row, panel, acc);
+    const int column = panels_.begin(panel);
+    scatter({.taps = n_taps_,
+             .first_row = first_row,
+             .rows = std::min(kRowsPerTask, x_.shape.c - first_row),
+             .row_step = kRowsPerTask,
+             .first_column = column,
+             .columns = std::min(panels_.floats(panel), dy_.shape.c - column),
+             .width = panels_.width},
+            acc, x_.shape.c, slice.gradient.tensor(weight_name_));
   }
 
   // Some images' pixels [begin, end): several whole images, or a part of one.
@@ -94,21 +90,6 @@ class ConvDwRow : public RowOp {
              .dw_stride = static_cast<std::size_t>(panels_.width),
              .rows = std::min(kOuterRows, rows - r),
              .vectors = panels_.vectors(panel)});
-      }
-    }
-  }
-
-  void scatter(std::span<float> weight, int first_row, int panel, const float* acc) const {
-    const int rows = std::min(kRowsPerTask, x_.shape.c - first_row);
-    const int first = panels_.begin(panel);
-    const int columns = std::min(panels_.floats(panel), dy_.shape.c - first);
-    for (int o = 0; o < columns; ++o) {
-      for (int r = 0; r < rows; ++r) {
-        float* to = weight.data() +
-                    (static_cast<std::size_t>(first + o) * x_.shape.c + first_row + r) * n_taps_;
-        for (int tap = 0; tap < n_taps_; ++tap) {
-          to[tap] = acc[(static_cast<std::size_t>(tap) * kRowsPerTask + r) * panels_.width + o];
-        }
       }
     }
   }

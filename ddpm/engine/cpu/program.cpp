@@ -43,11 +43,9 @@ std::unique_ptr<RowOp> make_row(const RowContext& c) {
   return nullptr;
 }
 
+// Rows that make a parameter's gradient have no value.
 bool trains(const Tape& tape) {
-  return std::ranges::any_of(tape.order, [&](Value row) {
-    const Op op = tape.graph.node(row).op;
-    return op == Op::conv_dw || op == Op::normalize_dw;
-  });
+  return std::ranges::any_of(tape.order, [&](Value row) { return tape.graph.shape(row).c == 0; });
 }
 
 }  // namespace
@@ -63,6 +61,7 @@ Program::Program(Tape tape, int max_images, ThreadPool& pool, Profile profile)
       arena_(allocate(plan_.floats)),
       workspace_(pool.threads()),
       rows_(tape_.graph.nodes().size()) {
+  const bool training = trains(tape_);
   for (const Value v : tape_.order) {
     if (rows_[v]) continue;  // runs twice
     std::vector<View> in;
@@ -74,7 +73,7 @@ Program::Program(Tape tape, int max_images, ThreadPool& pool, Profile profile)
                          .workspace = workspace_,
                          .threads = pool.threads(),
                          .max_images = max_images,
-                         .training = trains(tape_),
+                         .training = training,
                          .profile = profile});
   }
   workspace_.allocate();

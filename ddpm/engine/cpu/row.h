@@ -76,6 +76,7 @@ std::unique_ptr<RowOp> make_conv_dw(const RowContext& c);
 std::unique_ptr<RowOp> make_direct_conv(const RowContext& c);
 std::unique_ptr<RowOp> make_direct_conv_dx(const RowContext& c);
 std::unique_ptr<RowOp> make_direct_conv_dw(const RowContext& c);
+std::unique_ptr<RowOp> make_matrix_conv_dw(const RowContext& c);  // 1x1
 std::unique_ptr<RowOp> make_winograd_conv(const RowContext& c);
 std::unique_ptr<RowOp> make_winograd_conv_dx(const RowContext& c);
 std::unique_ptr<RowOp> make_winograd_conv_dw(const RowContext& c);

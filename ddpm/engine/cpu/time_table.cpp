@@ -35,7 +35,7 @@ void TimeTable::write(std::span<const double> time, std::span<const int> label) 
     if (i >= 0) {
       last_batch_[i] = batch_;
     } else {
-      add_missing(key_of(n), time[n]);
+      add_missing(key_of(n), time[n], !label.empty());
     }
   }
   compute_missing();
@@ -48,11 +48,11 @@ void TimeTable::write(std::span<const double> time, std::span<const int> label) 
   }
 }
 
-void TimeTable::add_missing(const Key& key, double time) {
+void TimeTable::add_missing(const Key& key, double time, bool labelled) {
   if (std::find(missing_.begin(), missing_.end(), key) != missing_.end()) return;
   missing_.push_back(key);
   missing_time_.push_back(time);
-  missing_label_.push_back(key.label);
+  if (labelled) missing_label_.push_back(key.label);
 }
 
 // The rows' memory is free for other values between runs, so every value is kept here.

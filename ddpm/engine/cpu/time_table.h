@@ -32,7 +32,7 @@ class TimeTable {
   };
 
   void compute_missing();
-  void add_missing(const Key& key, double time);
+  void add_missing(const Key& key, double time, bool labelled);
   int find(const Key& key) const;  // -1 when unknown
   int free_entry();
   float* entry(int i) const { return entries_.get() + i * entry_floats_; }

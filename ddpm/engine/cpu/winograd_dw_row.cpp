@@ -107,8 +107,10 @@ class WinogradDwRow : public RowOp {
 
   void sum(const Range& range, Params& gradient, ThreadPool& pool) {
     const int tasks = blocks_ * panels_.count;
-    pool.run(tasks + (range.last ? 1 : 0), [&](int task, int worker) {
-      if (task == tasks) {
+    const int biases = range.first ? 1 : 0;  // the longest task first
+    pool.run(biases + tasks, [&](int number, int worker) {
+      const int task = number - biases;
+      if (task < 0) {
         bias_gradient(dy_, range.first_image, range.images, workspace_.of(worker),
                       gradient.tensor(bias_name_));
         return;

@@ -32,7 +32,8 @@ class WinogradRow : public RowOp {
     workspace_.require(weights_.scratch_floats() +
                        std::max(few, kComponents * (v_component(block_) + m_component(block_))));
     workspace_.require_shared((most > kFewTiles ? shared_weights() : 0) +
-                              kComponents * v_component(std::min(kSharedBlocks * block_, most)));
+                              kComponents * v_component(std::min(kSharedBlocks * block_, most)) +
+                              std::size_t{kTileRows} * x_.width());
   }
 
   double work_ratio() const override {

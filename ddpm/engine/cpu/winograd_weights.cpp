@@ -23,7 +23,6 @@ WinogradWeights::WinogradWeights(const RowContext& c, bool backward, bool keep)
   DDPM_CHECK(!(keep_ && looks_));
   const std::size_t taps = std::size_t{kTaps} * channels_ * panels_.width * panels_.count;
   if (!looks_) packed_.assign(keep_ ? all_floats() : taps, 0.0f);
-  workspace_.require(scratch_floats());
 }
 
 void WinogradWeights::pack(const Params& params, ThreadPool& pool) {
@@ -34,7 +33,7 @@ void WinogradWeights::pack(const Params& params, ThreadPool& pool) {
   } else {
     pool.run(panels_.count * chunks(), [&](int task, int) {
       const int panel = task / chunks(), chunk = task % chunks();
-      lay_out(panel, chunk, const_cast<float*>(packed(panel, chunk)));
+      lay_out(panel, chunk, packed_.data() + packed_at(panel, chunk));
     });
   }
   stored_ = {};
@@ -64,7 +63,8 @@ int WinogradWeights::transform_chunk(int panel, int chunk, int worker, float* u)
 void WinogradWeights::transform_chunk(int panel, int chunk, int worker, float* u,
                                       std::size_t u_component) const {
   const bool from_stored = keep_ || looks_;
-  const float* taps = from_stored ? workspace_.of(worker) : packed(panel, chunk);
+  const float* taps =
+      from_stored ? workspace_.of(worker) : packed_.data() + packed_at(panel, chunk);
   if (from_stored) lay_out(panel, chunk, workspace_.of(worker));
   kernels().transform_weight({.w = taps,
                               .channels = channels_of(chunk),
@@ -75,12 +75,12 @@ void WinogradWeights::transform_chunk(int panel, int chunk, int worker, float* u
 
 std::span<const float> WinogradWeights::taps(int panel, int chunk) const {
   if (looks_ || chunk >= chunks()) return {};
-  return {packed(panel, chunk), std::size_t{kTaps} * channels_of(chunk) * panels_.floats(panel)};
+  return {packed_.data() + packed_at(panel, chunk),
+          std::size_t{kTaps} * channels_of(chunk) * panels_.floats(panel)};
 }
 
-const float* WinogradWeights::packed(int panel, int chunk) const {
-  return packed_.data() +
-         std::size_t{kTaps} * (std::size_t{1} * panel * channels_ * panels_.width +
+std::size_t WinogradWeights::packed_at(int panel, int chunk) const {
+  return std::size_t{kTaps} * (std::size_t{1} * panel * channels_ * panels_.width +
                                std::size_t{1} * chunk * kChunk * panels_.floats(panel));
 }
 

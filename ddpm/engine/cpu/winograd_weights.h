@@ -35,7 +35,7 @@ class WinogradWeights {
   }
   std::size_t panel_floats() const { return kComponents * component(channels_); }
   std::size_t all_floats() const { return panel_floats() * panels_.count; }
-  /// At the beginning of each worker's memory: in use during transforms.
+  /// At the beginning of each worker's memory, which the row requires: in use during transforms.
   std::size_t scratch_floats() const {
     return keep_ || looks_ ? std::size_t{9} * kChunk * panels_.width : 0;
   }
@@ -59,7 +59,7 @@ class WinogradWeights {
   int channels_of(int chunk) const { return std::min(kChunk, channels_ - chunk * kChunk); }
   void transform(float* u, ThreadPool& pool) const;
   void transform_chunk(int panel, int chunk, int worker, float* u, std::size_t u_component) const;
-  const float* packed(int panel, int chunk) const;
+  std::size_t packed_at(int panel, int chunk) const;  // not kept: where its taps lie
   void lay_out(int panel, int chunk, float* taps) const;
   std::size_t entry(int y_channel, int x_channel) const;
 
