@@ -22,7 +22,7 @@ class MetricsOfClassifier : public Cli {
     write_classifier("inception-like");
   }
 
-  void write_classifier(const std::string& name, bool noisy = false) {
+  void write_classifier(const std::string& name, bool noisy = false, int seed = 5) {
     Classifier c;
     c.config = {.in_channels = 1,
                 .height = 8,
@@ -32,12 +32,12 @@ class MetricsOfClassifier : public Cli {
                 .norm_num_groups = 4,
                 .noisy = noisy};
     if (noisy) c.schedule = Schedule::cosine(20);
-    c.params = init_unet(c.graph(ClassifierOutput::logits), 5);
+    c.params = init_unet(c.graph(ClassifierOutput::logits), seed);
     for (const auto& [path, bytes] : classifier_files(c)) folder_.write(name + "/" + path, bytes);
   }
 
-  Json json(const Words& words) const {
-    const Outcome outcome = ddpm(words);
+  Json json(const Words& words, const Environment& environment = {}) const {
+    const Outcome outcome = ddpm(words, environment);
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return value_or_throw(parse_json(outcome.out, "stdout"));
   }
@@ -71,20 +71,30 @@ TEST_F(MetricsOfClassifier, AreLabelledAndNeverFid) {
   EXPECT_THAT(text.out + text.err, Not(HasSubstr("FID")));
 }
 
-TEST_F(MetricsOfClassifier, ARunFolderAndAKeptFileAreTheSame) {
+TEST_F(MetricsOfClassifier, ARunFolderANameAndAKeptFileAreTheSame) {
+  const auto expected = json(metrics({"--json"})).find("fd")->real();
   std::filesystem::create_directories(folder_ / "run/checkpoints");
   write_classifier("run/checkpoints/step-1");
   folder_.write("run/latest", "step-1");
   Words run = metrics({"--json"});
   run[4] = "run/";
   EXPECT_EQ(json(run).find("features")->text, "classifier:run");
-  EXPECT_EQ(json(run).find("fd")->real(), json(metrics({"--json"})).find("fd")->real());
+  EXPECT_EQ(json(run).find("fd")->real(), expected);
+
+  write_classifier("kept/hats");
+  Words shipped = metrics({"--json"});
+  shipped[4] = "hats";
+  EXPECT_EQ(json(shipped, {{"DDPM_MODELS", "kept"}}).find("fd")->real(), expected);
+
   ASSERT_EQ(
       ddpm({"metrics", "other-idx3-ubyte", "--features", "inception-like", "--save-stats", "s.npz"})
           .code,
       0);
   run[2] = "s.npz";
-  EXPECT_EQ(json(run).find("fd")->real(), json(metrics({"--json"})).find("fd")->real());
+  EXPECT_EQ(json(run).find("fd")->real(), expected);
+  write_classifier("other", false, /*seed=*/6);
+  run[4] = "other";
+  EXPECT_EQ(ddpm(run).code, 3);  // of other weights
 }
 
 TEST_F(MetricsOfClassifier, RefusesWhatIsNoSuchNetwork) {
@@ -105,6 +115,8 @@ TEST_F(MetricsOfClassifier, RefusesWhatIsNoSuchNetwork) {
   refused(with("inceptoin"), 2, "expected inception, inception:TAP");
   refused(with("inception:63"), 2, "expected inception, inception:TAP");
   refused(with("nothing"), 3, "'nothing'");
+  folder_.write("model/unet/config.json", "{}");
+  refused(with("model"), 3, "got model, which has no classifier/config.json");
   refused(metrics({"--input", "clean-fid"}), 2, "try without --input");
   refused({"metrics", "big-idx3-ubyte", "other-idx3-ubyte", "--features", "inception-like"}, 3,
           "got images of 1 x 10 x 10");
@@ -124,39 +136,69 @@ TEST_F(MetricsOfClassifier, BenchSamplersScoresThePlansAsMetricsDoes) {
                     "ddim",
                     "heun",
                     "--calls",
-                    "4",
                     "9",
+                    "4",
+                    "3",
                     "5000",
                     "-o",
                     "bench",
                     "--json"};
-  const Json j = json(words);
+  const Outcome outcome = ddpm(words);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("ddim has no plan of 5000 calls"));  // of 20 times
+  EXPECT_THAT(outcome.err, HasSubstr("heun:2: 3 calls, "));
+  const Json j = value_or_throw(parse_json(outcome.out, "stdout"));
   EXPECT_EQ(j.find("score")->text, "FD in classifier:inception-like");
+  EXPECT_EQ(j.find("n_reference")->real(), 20);
   const auto& rows = j.find("rows")->items;
-  ASSERT_EQ(rows.size(), 4u);  // 5000 calls are more than the schedule's 20 times
-  const char* const plans[] = {"ddim:4", "ddim:9", "heun:2", "heun:5"};
-  const int calls[] = {4, 9, 3, 9};
-  for (int i = 0; i < 4; ++i) {
+  const char* const plans[] = {"ddim:3", "ddim:4", "ddim:9", "heun:2", "heun:5"};
+  const int calls[] = {3, 4, 9, 3, 9};  // heun:2 is the plan of 3 and 4 calls, once
+  ASSERT_EQ(rows.size(), std::size(plans));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(rows[i].find("plan")->text, plans[i]);
     EXPECT_EQ(rows[i].find("calls")->real(), calls[i]);
     EXPECT_GT(rows[i].find("seconds_per_image")->real(), 0);
-    const Json alone = json({"metrics", "runs/tiny", "other-idx3-ubyte", "--features",
-                             "inception-like", "-n", "18", "--plan", plans[i], "--json"});
+    const Json alone =
+        json({"metrics", "runs/tiny", "other-idx3-ubyte", "--features", "inception-like", "-n",
+              "18", "--plan", plans[i], "--k", "3", "--splits", "2", "--json"});
     EXPECT_EQ(rows[i].find("distance")->real(), alone.find("fd")->real()) << plans[i];
+    EXPECT_EQ(rows[i].find("distance_se")->real(), alone.find("fd_se")->real()) << plans[i];
   }
-  EXPECT_EQ(std::ranges::count(bytes("bench/samplers.csv"), '\n'), 5);
+  EXPECT_EQ(std::ranges::count(bytes("bench/samplers.csv"), '\n'), 6);
   EXPECT_EQ(bytes("bench/samplers.png").substr(1, 3), "PNG");
 }
 
-TEST_F(MetricsOfClassifier, BenchSamplersTimesWithoutData) {
+TEST_F(MetricsOfClassifier, BenchSamplersKnowsEverySamplerAndTimesWithoutData) {
   train();
   const Outcome outcome =
-      ddpm({"bench-samplers", "runs/tiny", "-n", "3", "--samplers", "ddpm", "--calls", "5", "20"});
+      ddpm({"bench-samplers", "runs/tiny", "-n", "3", "--calls", "20", "-o", "new/folder"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("ddpm:20"));
-  const Outcome unknown = ddpm({"bench-samplers", "runs/tiny", "--samplers", "dimm"});
-  EXPECT_EQ(unknown.code, 2) << unknown.err;
-  EXPECT_EQ(unknown.out, "");
+  for (const char* plan : {"ddpm:20 ", "ddim:20 ", "dpmpp:20 ", "unipc:20 ", "deis:20 ", "pndm:11 ",
+                           "euler:20 ", "heun:10 ", "euler_a:20 ", "lms:20 ", "pc:10 "}) {
+    EXPECT_THAT(outcome.out, HasSubstr(plan));
+  }
+  EXPECT_THAT(outcome.out, HasSubstr("\nnew/folder/samplers.csv\nnew/folder/samplers.png\n"));
+  EXPECT_THAT(outcome.out, Not(HasSubstr("F")));  // neither FD nor FID
+}
+
+TEST_F(MetricsOfClassifier, BenchSamplersRefusesBeforeItDraws) {
+  train();
+  const auto refused = [&](Words more, int code, const char* message) {
+    Words words{"bench-samplers", "runs/tiny"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = ddpm(words);
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(message));
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "samplers/samplers.csv"));
+  };
+  refused({"--samplers", "dimm"}, 2, "try ddim");
+  refused({"--samplers", "ddim:50"}, 2, "try --calls");
+  refused({"--calls", "0"}, 2, "--calls");
+  refused({"--samplers", "ddim", "--calls", "5000"}, 2, "no plan of 1..20 calls");
+  refused({"-n", "1"}, 2, "--count");
+  refused({"--data", "nothing.npz"}, 3, "nothing.npz: no such file");
+  refused({"--data", "other-idx3-ubyte", "--features", "nothing"}, 3, "'nothing'");
 }
 
 }  // namespace

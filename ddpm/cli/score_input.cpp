@@ -92,22 +92,31 @@ FeatureNet& ScoreInputs::net() {
   return *net_;
 }
 
+ShardRange ScoreInputs::range_of(const ImageSource& images) const {
+  return shard_range(images.size(), options_.shard.index, options_.shard.count);
+}
+
 ImageOptions ScoreInputs::image_options() const {
   return {.alpha = options_.recipe.alpha, .round = options_.recipe.pipeline != InputPipeline::ddpm};
 }
 
 ImageSet ScoreInputs::extract_from(ImageSource& images) {
-  const ShardRange range = shard_range(images.size(), options_.shard.index, options_.shard.count);
-  FeatureNet& network = net();
+  (void)net();  // its making is no part of the rate
   SignalWatch watch;
+  const ShardRange range = range_of(images);
   Progress progress("features", range.last - range.first);
-  ImageSet set = extract(images, network, range, [&](std::int64_t done) {
+  ImageSet set = extract_from(images, [&](std::int64_t done) {
     progress.update(done, images.description());
     watch.check();
   });
   progress.finish();
-  used_ = true;
   return set;
+}
+
+ImageSet ScoreInputs::extract_from(ImageSource& images,
+                                   const std::function<void(std::int64_t done)>& progress) {
+  used_ = true;
+  return extract(images, net(), range_of(images), progress);
 }
 
 void ScoreInputs::check(const std::string& input) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,8 +41,10 @@ class ScoreInputs {
   /// Throws Error (bad_input) for everything else.
   ImageSet open(const std::string& input);
 
-  /// The features of `images`, with progress.
+  /// The features of `images`; progress is shown, or `progress` hears of it and may throw to stop.
   ImageSet extract_from(ImageSource& images);
+  ImageSet extract_from(ImageSource& images,
+                        const std::function<void(std::int64_t done)>& progress);
 
   /// Whether images came, so that the network ran.
   bool has_network() const { return used_; }
@@ -51,6 +54,7 @@ class ScoreInputs {
   ImageSet open_folder(const std::string& path);
   FeatureNet& net();
   ImageOptions image_options() const;
+  ShardRange range_of(const ImageSource& images) const;
 
   ScoreInputOptions options_;
   ThreadPool& pool_;
