@@ -135,17 +135,17 @@ TEST_F(MetricsOfClassifier, BenchSamplersScoresThePlansAsMetricsDoes) {
                     "--samplers",
                     "ddim",
                     "heun",
+                    "pndm",
                     "--calls",
                     "9",
                     "4",
                     "3",
-                    "5000",
                     "-o",
                     "bench",
                     "--json"};
   const Outcome outcome = ddpm(words);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("ddim has no plan of 5000 calls"));  // of 20 times
+  EXPECT_THAT(outcome.err, HasSubstr("pndm has no plan of 3 or 4 or 9 calls\n"));  // 13 at least
   EXPECT_THAT(outcome.err, HasSubstr("heun:2: 3 calls, "));
   const Json j = value_or_throw(parse_json(outcome.out, "stdout"));
   EXPECT_EQ(j.find("score")->text, "FD in classifier:inception-like");
@@ -168,17 +168,21 @@ TEST_F(MetricsOfClassifier, BenchSamplersScoresThePlansAsMetricsDoes) {
   EXPECT_EQ(bytes("bench/samplers.png").substr(1, 3), "PNG");
 }
 
+// Of a schedule of 20 times: pndm makes 9 calls more than steps, heun twice as many less one, pc
+// two a step; the samplers in lambda have 19 steps at most.
 TEST_F(MetricsOfClassifier, BenchSamplersKnowsEverySamplerAndTimesWithoutData) {
   train();
   const Outcome outcome =
-      ddpm({"bench-samplers", "runs/tiny", "-n", "3", "--calls", "20", "-o", "new/folder"});
+      ddpm({"bench-samplers", "runs/tiny", "-n", "3", "--calls", "20", "5000", "-o", "new/folder"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  for (const char* plan : {"ddpm:20 ", "ddim:20 ", "dpmpp:20 ", "unipc:20 ", "deis:20 ", "pndm:11 ",
-                           "euler:20 ", "heun:10 ", "euler_a:20 ", "lms:20 ", "pc:10 "}) {
+  for (const char* plan :
+       {"ddpm:20 ", "ddim:20 ", "dpmpp:19 ", "unipc:19 ", "deis:19 ", "pndm:11 ", "pndm:20 ",
+        "euler:20 ", "heun:10 ", "heun:20 ", "euler_a:20 ", "lms:20 ", "pc:10 ", "pc:20 "}) {
     EXPECT_THAT(outcome.out, HasSubstr(plan));
   }
+  EXPECT_EQ(std::ranges::count(outcome.out, '\n'), 1 + 14 + 2) << outcome.out;
   EXPECT_THAT(outcome.out, HasSubstr("\nnew/folder/samplers.csv\nnew/folder/samplers.png\n"));
-  EXPECT_THAT(outcome.out, Not(HasSubstr("F")));  // neither FD nor FID
+  EXPECT_THAT(outcome.out + outcome.err, Not(HasSubstr("F")));  // neither FD nor FID
 }
 
 TEST_F(MetricsOfClassifier, BenchSamplersRefusesBeforeItDraws) {
@@ -192,10 +196,10 @@ TEST_F(MetricsOfClassifier, BenchSamplersRefusesBeforeItDraws) {
     EXPECT_EQ(outcome.out, "");
     EXPECT_FALSE(std::filesystem::exists(folder_ / "samplers/samplers.csv"));
   };
-  refused({"--samplers", "dimm"}, 2, "try ddim");
+  refused({"--samplers", "uinpc"}, 2, "try 'unipc'");
   refused({"--samplers", "ddim:50"}, 2, "try --calls");
   refused({"--calls", "0"}, 2, "--calls");
-  refused({"--samplers", "ddim", "--calls", "5000"}, 2, "no plan of 1..20 calls");
+  refused({"--samplers", "pndm", "--calls", "5"}, 2, "no plan of so few calls");
   refused({"-n", "1"}, 2, "--count");
   refused({"--data", "nothing.npz"}, 3, "nothing.npz: no such file");
   refused({"--data", "other-idx3-ubyte", "--features", "nothing"}, 3, "'nothing'");

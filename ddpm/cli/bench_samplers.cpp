@@ -1,4 +1,6 @@
 // ddpm bench-samplers MODEL: what images of each sampler are worth after how many calls.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -62,17 +64,30 @@ std::string with_steps(const std::string& sampler, int steps) {
   return fmt::format("{}:{}{}", sampler.substr(0, comma), steps, sampler.substr(comma));
 }
 
-// The plan with the most steps that makes no more than `calls`; none when the sampler has no such
-// plan. Of some samplers a step takes more than one call.
+// The plan of so many steps, or none.
+std::optional<SamplerScore> plan_of(const std::string& sampler, int steps, const Model& model) {
+  try {
+    const std::string spec = with_steps(sampler, steps);
+    const Plan plan = parse_plan(spec, model.schedule, model.view);
+    return SamplerScore{.sampler = sampler, .plan = spec, .calls = calls_of(plan)};
+  } catch (const Error&) {  // too few or too many for this sampler
+    return {};
+  }
+}
+
+// The plan with the most steps that makes no more than `calls`; none when the sampler needs more.
+// Of some samplers a step takes more than one call; most have T steps at most, some T - 1.
 std::optional<SamplerScore> plan_within(const std::string& sampler, int calls, const Model& model) {
+  const int T = model.schedule.T();
   for (int steps = calls; steps > 0;) {
-    try {
-      const std::string spec = with_steps(sampler, steps);
-      const int made = calls_of(parse_plan(spec, model.schedule, model.view));
-      if (made <= calls) return SamplerScore{.sampler = sampler, .plan = spec, .calls = made};
-      const auto excess = std::int64_t{made - calls} * steps / made;  // in steps
+    auto plan = plan_of(sampler, steps, model);
+    if (plan && plan->calls <= calls) return plan;
+    if (plan) {
+      const auto excess = std::int64_t{plan->calls - calls} * steps / plan->calls;  // in steps
       steps -= std::max(1, static_cast<int>(excess));
-    } catch (const Error&) {  // too few or too many for this sampler
+    } else if (steps >= T) {
+      steps = steps > T ? T : T - 1;
+    } else {
       return {};
     }
   }
@@ -95,18 +110,20 @@ std::vector<SamplerScore> plans_of(const BenchSamplersArgs& args, const Model& m
   std::set<std::string> seen;
   for (const std::string& sampler : args.samplers) {
     check_sampler(sampler, model);
+    std::vector<int> missing;
     for (const int calls : std::set(args.calls.begin(), args.calls.end())) {
       auto plan = plan_within(sampler, calls, model);
       if (!plan) {
-        print_note(fmt::format("{} has no plan of {}", sampler, counted(calls, "call")));
+        missing.push_back(calls);
       } else if (seen.insert(plan->plan).second) {
         all.push_back(std::move(*plan));
       }
     }
+    if (missing.empty()) continue;
+    print_note(fmt::format("{} has no plan of {} calls", sampler, fmt::join(missing, " or ")));
   }
   if (all.empty()) {
-    throw Error("[cli] bench-samplers: got no plan of 1..{} calls; try other --calls",
-                model.schedule.T());
+    throw Error("[cli] bench-samplers: got no plan of so few calls; try more --calls");
   }
   return all;
 }

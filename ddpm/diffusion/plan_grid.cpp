@@ -183,10 +183,11 @@ std::vector<double> chosen_times(const Request& r, TimeRule rule, Spacing spacin
     }
     return times;
   }
-  const int calls = r.spec.count().value_or(std::min(usual, last));
   const bool dropped =
       rule == TimeRule::lambda && (spacing == Spacing::linspace || spacing == Spacing::leading);
-  check_calls(r, calls, std::max(dropped ? last - 1 : last, 1), usual);
+  const int most = std::max(dropped ? last - 1 : last, 1);
+  const int calls = r.spec.count().value_or(std::min(usual, most));
+  check_calls(r, calls, most, usual);
   return network_times(r, rule, spacing, calls, last);
 }
 

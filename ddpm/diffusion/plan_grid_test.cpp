@@ -249,5 +249,16 @@ RC_GTEST_PROP(Plans, AreFiniteAndEndAtX0, ()) {
   for (const Term& term : last.terms) RC_ASSERT(term.c == (term.reg == Reg::x0 ? 1 : 0));
 }
 
+// pndm's Runge-Kutta start takes 4 steps, whatever T is.
+TEST(Grid, WithoutAnyNumberOfCallsASamplerFitsAShortSchedule) {
+  for (const int T : {4, 5, 20}) {
+    const Schedule s = Schedule::linear(T);
+    for (const SamplerHelp& sampler : sampler_help()) {
+      EXPECT_NO_THROW((void)parse_plan(std::string(sampler.name), s, kPlain))
+          << sampler.name << ", T = " << T;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ddpm

@@ -1,5 +1,5 @@
 // Direct convolutions, forward and data gradient: one fma chain an output, in increasing (tap,
-// channel).
+// channel). Taps that reach no pixel of a group are left out: fma(0, w, sum) is the sum.
 #include <algorithm>
 
 #include "ddpm/engine/cpu/conv_tables.h"
@@ -31,8 +31,8 @@ class PanelRow : public RowOp {
         y_(c.out),
         epilogue_(epilogue_of(c)),
         panels_(y_.width()),
-        taps_(backward ? backward_taps(c.node.a, y_.shape, x_.shape, x_.stride())
-                       : forward_taps(c.node.a, x_.shape, y_.shape, x_.stride())),
+        groups_(backward ? backward_groups(c.node.a, y_.shape, x_.shape, x_.stride())
+                         : forward_groups(c.node.a, x_.shape, y_.shape, x_.stride())),
         zeros_(x_.width(), 0.0f),
         bias_(y_.width(), 0.0f) {
     panel_floats_ = static_cast<std::size_t>(shape_.taps) * x_.shape.c * panels_.width;
@@ -48,13 +48,15 @@ class PanelRow : public RowOp {
   }
 
   void run(const Run& run, ThreadPool& pool) override {
-    const int total = run.images * y_.pixels();
-    const int chunk = chunk_of(total, pool.threads());
-    const int chunks = (total + chunk - 1) / chunk;
-    pool.run(panels_.count * chunks, [&](int task, int) {
-      const int panel = task / chunks, begin = task % chunks * chunk;
-      kernels().panel_product(product(panel, begin, std::min(total, begin + chunk)));
-    });
+    for (const PixelGroup& group : groups_) {
+      const int total = run.images * group.pixels;
+      const int chunk = chunk_of(total, pool.threads());
+      const int chunks = (total + chunk - 1) / chunk;
+      pool.run(panels_.count * chunks, [&](int task, int) {
+        const int panel = task / chunks, begin = task % chunks * chunk;
+        kernels().panel_product(product(group, panel, begin, std::min(total, begin + chunk)));
+      });
+    }
   }
 
  private:
@@ -66,17 +68,18 @@ class PanelRow : public RowOp {
     return std::clamp(share / kUnit * kUnit, kUnit, kMost);
   }
 
-  PanelProduct product(int panel, int begin, int end) const {
+  PanelProduct product(const PixelGroup& group, int panel, int begin, int end) const {
     const int first = panels_.begin(panel);
     const View& residual = epilogue_.residual;
     return {.x = x_.data,
             .x_image = x_.image_size(),
-            .taps = taps_.data(),
-            .pixels = y_.pixels(),
-            .n_taps = shape_.taps,
+            .taps = group.offsets.data(),
+            .pixels = group.pixels,
+            .n_taps = static_cast<int>(group.taps.size()),
             .channels = x_.shape.c,
             .zeros = zeros_.data(),
-            .w = weights_.data() + panel * panel_floats_,
+            .w = weights_.data() + panel * panel_floats_ +
+                 group.first_tap * tap_floats(panels_.floats(panel)),
             .bias = bias_.data() + first,
             .alpha = 1,
             .y = y_.data + first,
@@ -88,21 +91,31 @@ class PanelRow : public RowOp {
             .residual = residual.data ? residual.data + first : nullptr,
             .residual_stride = static_cast<std::size_t>(residual.stride()),
             .relu = epilogue_.relu,
+            .places = group.places.empty() ? nullptr : group.places.data(),
+            .image_pixels = y_.pixels(),
             .begin = begin,
             .end = end};
   }
 
-  // [tap][channel of x][column of the panel], columns past the end zero. Reads the stored [out, in,
-  // taps] in order.
+  std::size_t tap_floats(int width) const { return static_cast<std::size_t>(x_.shape.c) * width; }
+
+  // [tap, group by group][channel of x][column of the panel], columns past the end zero. Reads the
+  // stored [out, in, taps] in order.
   void pack_panel(const float* w, int panel) {
     float* to = weights_.data() + panel * panel_floats_;
     const int width = panels_.floats(panel), first = panels_.begin(panel);
     const int columns = std::min(width, y_.shape.c - first);
-    const std::size_t tap_step = static_cast<std::size_t>(x_.shape.c) * width;
+    const std::size_t tap_step = tap_floats(width);
     const auto put = [&](int out, int in, int channel, int column) {
       const float* from = w + (static_cast<std::size_t>(out) * shape_.in + in) * shape_.taps;
       float* entry = to + static_cast<std::size_t>(channel) * width + column;
-      for (int tap = 0; tap < shape_.taps; ++tap) entry[tap * tap_step] = from[tap];
+      for (const PixelGroup& group : groups_) {
+        float* at = entry + group.first_tap * tap_step;
+        for (const int tap : group.taps) {
+          *at = from[tap];
+          at += tap_step;
+        }
+      }
     };
     if (backward_) {
       for (int o = 0; o < x_.shape.c; ++o) {
@@ -121,7 +134,7 @@ class PanelRow : public RowOp {
   View x_, y_;
   Epilogue epilogue_;
   Panels panels_;
-  Taps taps_;
+  std::vector<PixelGroup> groups_;
   Floats zeros_, bias_, weights_;
   std::size_t panel_floats_;
 };

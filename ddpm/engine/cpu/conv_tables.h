@@ -16,9 +16,24 @@ using Taps =
 /// kw. `stride`: floats from one input pixel to the next.
 Taps forward_taps(const Attributes& a, const Shape& in, const Shape& out, int stride);
 
-/// [input pixel][kernel^2] into the output's gradient, whose pixels are `stride` apart: where input
-/// pixel p was read at each tap.
-Taps backward_taps(const Attributes& a, const Shape& in, const Shape& out, int stride);
+/// Pixels of a product's result that are reached by the same taps.
+struct PixelGroup {
+  int pixels = 0;
+  std::vector<std::int32_t> places;  // of each pixel in its image; empty: 0, 1, 2, ...
+  std::vector<int> taps;             // in increasing order
+  int first_tap = 0;                 // taps of the groups before it
+  Taps offsets;                      // [pixel][tap]
+};
+
+/// One group: forward_taps().
+std::vector<PixelGroup> forward_groups(const Attributes& a, const Shape& in, const Shape& out,
+                                       int stride);
+
+/// Where input pixels were read at each tap, as offsets into the output's gradient, whose pixels
+/// are `stride` apart. A convolution of stride s has s^2 groups: pixel (y, x) is of group (y mod s,
+/// x mod s), and no tap is in two.
+std::vector<PixelGroup> backward_groups(const Attributes& a, const Shape& in, const Shape& out,
+                                        int stride);
 
 /// [rows][columns] -> [columns][rows].
 Taps transposed(const Taps& taps, int columns);

@@ -267,33 +267,80 @@ HWY_INLINE float tree_sum(const float* lanes) {
   return t[0];
 }
 
-HWY_INLINE void add_to_lanes(V v, float* lanes) { store(hn::Add(load(lanes), v), lanes); }
+// The 16 partial sums of a row, in registers.
+struct LaneSums {
+  static constexpr int kVectors = kLanes / kWidth;
+  V sums[kVectors];
+
+  HWY_INLINE LaneSums() {
+    for (V& sum : sums) sum = hn::Zero(D());
+  }
+  // Calls add(i, the sum of lanes [i, i + kWidth) modulo 16) for i = 0, kWidth, ... below n, a
+  // multiple of 16.
+  template <class Add>
+  HWY_INLINE void over(int n, const Add& add) {
+    for (int i = 0; i < n; i += kLanes) {
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) sums[v] = add(i + v * kWidth, sums[v]);
+    }
+  }
+  HWY_INLINE void write(float* lanes) const {
+    for (int v = 0; v < kVectors; ++v) store(sums[v], lanes + v * kWidth);
+  }
+};
+
+HWY_INLINE float largest(const float* x, int n) {
+  float top = x[0];
+  int i = 0;
+  if (n >= kWidth) {
+    V tops = load(x);
+    for (; i + kWidth <= n; i += kWidth) tops = hn::Max(tops, load(x + i));
+    HWY_ALIGN float lanes[kWidth];
+    store(tops, lanes);
+    for (const float lane : lanes) top = std::max(top, lane);
+  }
+  for (; i < n; ++i) top = std::max(top, x[i]);
+  return top;
+}
 
 void softmax(const float* x, float* y, int n, float* scratch) {
-  const int whole = (n + kLanes - 1) / kLanes * kLanes;
-  const float top = *std::max_element(x, x + n);
-  for (int i = 0; i < n; ++i) scratch[i] = x[i] - top;
-  HWY_ALIGN float lanes[kLanes] = {};
-  for (int i = n; i < whole; ++i) scratch[i] = 0;
-  for (int i = 0; i < whole; i += kWidth) store(exp(load(scratch + i)), scratch + i);
-  for (int i = n; i < whole; ++i) scratch[i] = 0;
-  for (int i = 0; i < whole; i += kWidth) add_to_lanes(load(scratch + i), lanes + i % kLanes);
+  const int padded_n = padded(n), vectors = n / kWidth * kWidth;
+  const float top = largest(x, n);
+  for (int i = 0; i < vectors; i += kWidth) {
+    store(exp(hn::Sub(load(x + i), all(top))), scratch + i);
+  }
+  if (vectors < n) {
+    HWY_ALIGN float rest[kWidth] = {};
+    for (int i = vectors; i < n; ++i) rest[i - vectors] = x[i] - top;
+    store(exp(load(rest)), rest);
+    std::copy(rest, rest + (n - vectors), scratch + vectors);
+  }
+  std::fill(scratch + n, scratch + padded_n, 0.0f);
+  LaneSums sums;
+  sums.over(padded_n, [&](int i, V sum) HWY_ATTR { return hn::Add(sum, load(scratch + i)); });
+  HWY_ALIGN float lanes[kLanes];
+  sums.write(lanes);
   const float inverse = 1 / tree_sum(lanes);
-  for (int i = 0; i < n; ++i) y[i] = scratch[i] * inverse;
+  for (int i = 0; i < vectors; i += kWidth) {
+    store(hn::Mul(load(scratch + i), all(inverse)), y + i);
+  }
+  for (int i = vectors; i < n; ++i) y[i] = scratch[i] * inverse;
 }
 
 // dx_i = p_i (dp_i - sum_j p_j dp_j).
 void softmax_dx(const float* p, const float* dp, float* dx, int n) {
-  HWY_ALIGN float lanes[kLanes] = {};
-  int i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int l = 0; l < kLanes; l += kWidth) {
-      store(fma(load(p + i + l), load(dp + i + l), load(lanes + l)), lanes + l);
-    }
-  }
-  for (int l = 0; i + l < n; ++l) lanes[l] = std::fma(p[i + l], dp[i + l], lanes[l]);
+  const int whole = n / kLanes * kLanes;
+  LaneSums sums;
+  sums.over(whole, [&](int i, V sum) HWY_ATTR { return fma(load(p + i), load(dp + i), sum); });
+  HWY_ALIGN float lanes[kLanes];
+  sums.write(lanes);
+  for (int i = whole; i < n; ++i) lanes[i - whole] = std::fma(p[i], dp[i], lanes[i - whole]);
   const float dot = tree_sum(lanes);
-  for (int j = 0; j < n; ++j) dx[j] = p[j] * (dp[j] - dot);
+  int i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    store(hn::Mul(load(p + i), hn::Sub(load(dp + i), all(dot))), dx + i);
+  }
+  for (; i < n; ++i) dx[i] = p[i] * (dp[i] - dot);
 }
 
 // Kingma & Ba 2015 in torch's form: w -= rate m / (sqrt(v) / root_correction + epsilon); then the

@@ -6,6 +6,8 @@
 #define DDPM_ENGINE_CPU_GEMM_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -45,6 +47,13 @@ struct BlockRows {
   const float* images[R];
 };
 
+// Where pixel p, counted through all images, lies in y.
+HWY_INLINE std::size_t place_of(const PanelProduct& a, int p) {
+  if (a.places == nullptr) return p;
+  const int image = p / a.pixels;
+  return std::size_t{1} * image * a.image_pixels + a.places[p - image * a.pixels];
+}
+
 template <int W>
 HWY_INLINE void store_columns(const PanelProduct& a, const V (&acc)[W], float* y) {
   const V alpha = all(a.alpha);
@@ -64,8 +73,9 @@ template <int W>
 HWY_INLINE void store_sums(const PanelProduct& a, const V (&acc)[W], int pixel) {
   const V alpha = all(a.alpha);
   const float* vector = a.vector ? a.vector + pixel / a.pixels * a.vector_image : nullptr;
-  const float* residual = a.residual ? a.residual + pixel * a.residual_stride : nullptr;
-  float* y = a.y + pixel * a.y_stride;
+  const std::size_t place = place_of(a, pixel);
+  const float* residual = a.residual ? a.residual + place * a.residual_stride : nullptr;
+  float* y = a.y + place * a.y_stride;
 #pragma GCC unroll 16
   for (int v = 0; v < W; ++v) {
     V sum = hn::Mul(acc[v], alpha);
@@ -76,8 +86,10 @@ HWY_INLINE void store_sums(const PanelProduct& a, const V (&acc)[W], int pixel) 
   }
 }
 
-template <int R, int W, bool kEpilogue>
+template <int R, int W, bool kEpilogue, bool kFetch>
 HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
+  const float* next[R];
+  if constexpr (kFetch) BlockRows<R>(a, first + R).at(a, 0, next);
   V acc[R][W];
 #pragma GCC unroll 16
   for (int v = 0; v < W; ++v) {
@@ -91,6 +103,7 @@ HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
     const float* HWY_RESTRICT rows[R];
     block.at(a, tap, rows);
     for (int c = 0; c < a.channels; ++c) {
+      if (kFetch && c % 16 < R) hwy::Prefetch(next[c % 16] + c / 16 * 16);
       V weights[W];
 #pragma GCC unroll 16
       for (int v = 0; v < W; ++v) weights[v] = load(w + v * kWidth);
@@ -111,18 +124,19 @@ HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
     if constexpr (kEpilogue) {
       store_sums<W>(a, acc[r], first + r);
     } else {
-      store_columns<W>(a, acc[r], a.y + (first + r) * a.y_stride);
+      store_columns<W>(a, acc[r], a.y + place_of(a, first + r) * a.y_stride);
     }
   }
 }
 
 template <int W>
 HWY_INLINE void panel_blocks(const PanelProduct& a) {
-  if (a.vector || a.residual || a.relu) {
-    for (int p = a.begin; p < a.end; p += kBlock) panel_block<kBlock, W, true>(a, p);
-  } else {
-    for (int p = a.begin; p < a.end; p += kBlock) panel_block<kBlock, W, false>(a, p);
-  }
+  const bool sums = a.vector || a.residual || a.relu, fetch = a.n_taps == 1;
+  const auto block =
+      fetch  ? sums ? panel_block<kBlock, W, true, true> : panel_block<kBlock, W, false, true>
+       : sums ? panel_block<kBlock, W, true, false>
+             : panel_block<kBlock, W, false, false>;
+  for (int p = a.begin; p < a.end; p += kBlock) block(a, p);
 }
 
 void panel_product(const PanelProduct& a) {

@@ -22,7 +22,7 @@ class MatrixDwRow : public RowOp {
         dy_(c.in[1]),
         panels_(dy_.width()),
         blocks_((x_.shape.c + kRows - 1) / kRows),
-        group_(std::clamp(blocks_ * panels_.count / (4 * c.threads), 1, panels_.count)),
+        group_(std::clamp(blocks_ * panels_.count / (2 * c.threads), 1, panels_.count)),
         groups_((panels_.count + group_ - 1) / group_),
         workspace_(c.workspace) {
     for (int p = 0; p < kPixels; ++p) taps_.push_back(p * kRows);

@@ -254,14 +254,16 @@ void transform_weight(const WeightTransform& a) {
   }
 }
 
-template <int R, int W>
+template <int R, int W, bool kAdd>
 HWY_INLINE void outer_tiles(const TileOuter& a, const float* HWY_RESTRICT v,
                             const float* HWY_RESTRICT d, float* HWY_RESTRICT acc_at, int tiles) {
   V acc[R][W];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 16
-    for (int w = 0; w < W; ++w) acc[r][w] = load(acc_at + r * a.acc_row + w * kWidth);
+    for (int w = 0; w < W; ++w) {
+      acc[r][w] = kAdd ? load(acc_at + r * a.acc_row + w * kWidth) : hn::Zero(D());
+    }
   }
   for (int t = 0; t < tiles; ++t, v += a.v_tile, d += a.d_tile) {
     V columns[W];
@@ -284,14 +286,19 @@ HWY_INLINE void outer_tiles(const TileOuter& a, const float* HWY_RESTRICT v,
 template <int W>
 HWY_NOINLINE void tile_outer_of(const TileOuter& a) {
   constexpr int kRows = kWidth == 8 ? 4 : 8;
-  constexpr int kPass = 64;  // tiles whose columns stay in L1 while the rows go by
+  constexpr int kPass = 128;  // tiles whose columns stay in L1 while the rows go by
   for (int k = 0; k < kComponents; ++k) {
     for (int t = 0; t < a.tiles; t += kPass) {
       const int tiles = std::min(kPass, a.tiles - t);
       const float* d = a.d + k * a.d_component + t * a.d_tile;
       const float* v = a.v + k * a.v_component + t * a.v_tile;
       for (int r = 0; r < a.rows; r += kRows) {
-        outer_tiles<kRows, W>(a, v + r, d, a.acc + k * a.acc_component + r * a.acc_row, tiles);
+        float* acc = a.acc + k * a.acc_component + r * a.acc_row;
+        if (a.add || t > 0) {
+          outer_tiles<kRows, W, true>(a, v + r, d, acc, tiles);
+        } else {
+          outer_tiles<kRows, W, false>(a, v + r, d, acc, tiles);
+        }
       }
     }
   }

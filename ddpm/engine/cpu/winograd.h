@@ -81,8 +81,9 @@ struct WeightTransform {
   std::size_t u_component;
 };
 
-/// acc[k][row][column] += sum over tiles of v[k][t][row] * d[k][t][column]: one fma chain an entry,
-/// in the order of the tiles. rows: a multiple of kOuterRows.
+/// acc[k][row][column] = sum over tiles of v[k][t][row] * d[k][t][column]: one fma chain an entry,
+/// in the order of the tiles. With `add` it goes on from what acc holds. rows: a multiple of
+/// kOuterRows.
 struct TileOuter {
   const float* v;
   std::size_t v_component, v_tile;
@@ -91,6 +92,7 @@ struct TileOuter {
   int tiles, rows, vectors;
   float* acc;
   std::size_t acc_component, acc_row;
+  bool add;
 };
 
 /// dw[row][tap][column] = G^T acc G.

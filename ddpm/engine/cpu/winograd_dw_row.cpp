@@ -118,7 +118,6 @@ class WinogradDwRow : public RowOp {
       const int block = task / panels_.count, panel = task % panels_.count;
       float* acc = sums_.data() + task * task_floats();
       const int rows = std::min(rows_, x_.width() - block * rows_);
-      if (range.first) std::fill_n(acc, task_floats(), 0.0f);
       kernels().tile_outer({.v = x_strips() + block * strip(rows_),
                             .v_component = component(rows_),
                             .v_tile = static_cast<std::size_t>(rows_),
@@ -130,7 +129,8 @@ class WinogradDwRow : public RowOp {
                             .vectors = panels_.vectors(panel),
                             .acc = acc,
                             .acc_component = static_cast<std::size_t>(rows_) * panels_.width,
-                            .acc_row = static_cast<std::size_t>(panels_.width)});
+                            .acc_row = static_cast<std::size_t>(panels_.width),
+                            .add = !range.first});
       if (range.last) {
         store(block, panel, acc, workspace_.of(worker), gradient.tensor(weight_name_));
       }
@@ -149,10 +149,14 @@ class WinogradDwRow : public RowOp {
          .rows = rows,
          .vectors = panels_.vectors(panel),
          .dw = taps});
-    for (int o = 0; o < columns; ++o) {
-      float* to =
-          weight.data() + 9 * (static_cast<std::size_t>(first + o) * x_.shape.c + first_row);
-      for (int i = 0; i < 9 * rows; ++i) to[i] = taps[static_cast<std::size_t>(i) * width + o];
+    constexpr int kBlock = 16;  // rows that stay in the first-level cache for all columns
+    for (int begin = 0; begin < 9 * rows; begin += kBlock) {
+      const int end = std::min(begin + kBlock, 9 * rows);
+      for (int o = 0; o < columns; ++o) {
+        float* to =
+            weight.data() + 9 * (static_cast<std::size_t>(first + o) * x_.shape.c + first_row);
+        for (int i = begin; i < end; ++i) to[i] = taps[static_cast<std::size_t>(i) * width + o];
+      }
     }
   }
 
