@@ -52,8 +52,10 @@ void SampleModel::check_labels() const {
         args_.classifier);
   }
   if (labelled && !has_classes(model_) && !classifier_) {
-    throw Error("[cli] sample: got --label {} for {}, a model without classes; try without --label",
-                args_.label, args_.model);
+    throw Error(
+        "[cli] sample: got --label {} for {}, a model without classes; try without --label or "
+        "with a --classifier",
+        args_.label, args_.model);
   }
   if (args_.label == "all" && model_.config.class_timestep && !classifier_) {
     throw Error(
