@@ -9,9 +9,10 @@
 
 namespace ddpm {
 
-/// Colours that stay apart for the colour-blind (Okabe and Ito 2008), by number; they repeat
-/// after kPlotColours.
+/// How many colours there are.
 inline constexpr int kPlotColours = 7;
+
+/// Colours that stay apart for the colour-blind (Okabe and Ito 2008), by number; they repeat.
 Colour plot_colour(int number);
 
 struct Axis {
