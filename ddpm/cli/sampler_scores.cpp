@@ -31,7 +31,10 @@ Image plot_of(const std::vector<SamplerScore>& rows, Plot plot, const Value& val
   plot.y.log = std::ranges::all_of(rows, [&](const SamplerScore& row) { return value(row) > 0; });
   if (plot.y.log) plot.y.label += ", log scale";
   for (const std::string& sampler : samplers_of(rows)) {
-    Series series{.label = sampler, .mark = Mark::line_and_dots};
+    // Colours repeat: lines of the second turn are thin.
+    Series series{.label = sampler,
+                  .mark = Mark::line_and_dots,
+                  .width = plot.series.size() < kPlotColours ? 2.0 : 0.8};
     for (const SamplerScore& row : rows) {
       if (row.sampler != sampler) continue;
       series.x.push_back(row.calls);

@@ -191,13 +191,13 @@ class Drawing {
 }  // namespace
 
 Colour plot_colour(int number) {
-  constexpr std::array<Colour, 7> kColours = {{{0, 114, 178},
-                                               {213, 94, 0},
-                                               {0, 158, 115},
-                                               {204, 121, 167},
-                                               {86, 60, 150},
-                                               {160, 110, 0},
-                                               {60, 60, 60}}};
+  constexpr std::array<Colour, kPlotColours> kColours = {{{0, 114, 178},
+                                                          {213, 94, 0},
+                                                          {0, 158, 115},
+                                                          {204, 121, 167},
+                                                          {86, 60, 150},
+                                                          {160, 110, 0},
+                                                          {60, 60, 60}}};
   return kColours[static_cast<std::size_t>(number) % kColours.size()];
 }
 

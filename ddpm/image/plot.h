@@ -9,7 +9,9 @@
 
 namespace ddpm {
 
-/// Colours that stay apart for the colour-blind (Okabe and Ito 2008), by number; they repeat.
+/// Colours that stay apart for the colour-blind (Okabe and Ito 2008), by number; they repeat
+/// after kPlotColours.
+inline constexpr int kPlotColours = 7;
 Colour plot_colour(int number);
 
 struct Axis {
