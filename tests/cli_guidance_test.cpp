@@ -2,12 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ddpm/base/philox.h"
 #include "ddpm/data/npy.h"
 #include "ddpm/image/png.h"
-#include "ddpm/net/model.h"
 #include "ddpm/net/strict_json.h"
 #include "tests/program.h"
+#include "tests/tiny_models.h"
 
 namespace ddpm::test {
 namespace {
@@ -18,32 +17,13 @@ using Words = std::vector<std::string>;
 class Guidance : public testing::Test {
  protected:
   void SetUp() override {
-    write("class", 1, 3, true);
-    write("always", 1, 3, false);
-    write("plain", 2, 0, false);
+    write("class", {.classes = 3, .null_class = true});
+    write("always", {.classes = 3});
+    write("plain", {.seed = 2});
   }
 
-  // A model of 8 x 8 whose weights are random everywhere; the paper's start has zeros at its end.
-  void write(const std::string& name, int seed, int classes, bool null_class) const {
-    Model model;
-    model.config = {.in_channels = 1,
-                    .out_channels = 1,
-                    .height = 8,
-                    .width = 8,
-                    .block_out_channels = {8, 8},
-                    .attention = {false, false},
-                    .layers_per_block = 1,
-                    .norm_num_groups = 4};
-    model.config.num_classes = classes;
-    model.config.null_class = null_class;
-    if (classes > 0) model.class_names = {"Bag", "Coat", "Ankle boot"};
-    model.graph = unet(model.config);
-    model.params = Params(model.graph.params());
-    const NoiseKey key{static_cast<std::uint64_t>(seed), Purpose::init_weights};
-    fill_normal(key, model.params.all());
-    for (float& value : model.params.all()) value *= 0.2f;
-    model.schedule = Schedule::linear(20, 0.01, 0.2);
-    for (const auto& [file, bytes] : model_files(model)) folder_.write(name + "/" + file, bytes);
+  void write(const std::string& name, const TinyModel& what) const {
+    write_files(folder_, name, model_files(tiny_model(what)));
   }
 
   Outcome sample(const Words& more) const {

@@ -35,6 +35,7 @@ CASES = {("cifar10", "forward", 1): FORWARD, ("cifar10", "forward", 4): FORWARD,
          ("fashion-mnist", "forward", 16): FORWARD, ("fashion-mnist", "train", 64): TRAIN}
 ALSO_ALONE = [("cifar10", "forward", 16), ("cifar10", "train", 16)]  # where one thread is measured too
 CHECK_BATCH = 4
+US_DIRECT = f"{table.US}, f32-direct"  # checked, not timed
 
 
 def say(text):
@@ -86,9 +87,9 @@ class Contenders:
 
     def predict(self, contender, net, folder, output):
         given = f"{folder}/in.safetensors"
-        if contender == table.US:
+        if contender in (table.US, US_DIRECT):
             words = [self.args.ddpm, "predict", f"{folder}/model", given, output, "--threads", str(self.args.threads)]
-            self.call(words)
+            self.call(words + (["--profile", "f32-direct"] if contender == US_DIRECT else []))
         else:
             self.worker(contender, "predict", net, "--batch", str(CHECK_BATCH), "--input", given, "--output", output)
 
@@ -196,7 +197,7 @@ def compare(args, have, cases, folder):
         names = list(dict.fromkeys(n for case, row in cases.items() if case[0] == net for n in row))
         if any(not n.startswith(("torch", table.US)) for n in names):
             contenders.worker("torch-float32-contiguous", "export", net, "--batch", "2")
-        errors += check(contenders, net, [n for n in names if n != table.US_ALONE])
+        errors += check(contenders, net, [US_DIRECT] + [n for n in names if n != table.US_ALONE])
     wrong = [f"{net}: {name}" for net, name, error, allowed in errors if not error <= allowed]
     if wrong:
         say(f"not the same function: {', '.join(wrong)}")

@@ -128,16 +128,6 @@ std::vector<SamplerScore> plans_of(const BenchSamplersArgs& args, const Model& m
   return all;
 }
 
-// The Frechet distance and its standard error alone.
-Recipe distance_alone() {
-  return {.infinity = false,
-          .spatial = false,
-          .inception_score = false,
-          .kid = false,
-          .precision_recall = false,
-          .density_coverage = false};
-}
-
 // Draws the images of each plan and scores them; the rows so far are kept in a file.
 class SamplerBench {
  public:

@@ -5,7 +5,9 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/utf8.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/info_classifier.h"
 #include "ddpm/cli/info_ddpc.h"
+#include "ddpm/cli/info_words.h"
 #include "ddpm/cli/options.h"
 #include "ddpm/cli/output.h"
 #include "ddpm/image/png.h"
@@ -40,25 +42,12 @@ const char* name_of(DType type) {
   return "?";
 }
 
-// Names in files we read may be any UTF-8, control characters included.
-std::string one_line(const std::string& text) {
-  std::string out = to_utf8(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  }
-  return out;
-}
-
 std::vector<int> attention_heights(const UNetConfig& net) {
   std::vector<int> heights;
   for (std::size_t i = 0; i < net.attention.size(); ++i) {
     if (net.attention[i] || net.attends_up(i)) heights.push_back(net.height >> i);
   }
   return heights;
-}
-
-std::string schedule_name(const Schedule& schedule) {
-  return schedule.spec().empty() ? fmt::format("{} given betas", schedule.T()) : schedule.spec();
 }
 
 std::string heads_of(const UNetConfig& net) {
@@ -70,12 +59,9 @@ std::string heads_of(const UNetConfig& net) {
 std::string classes_of(const Model& model) {
   const UNetConfig& net = model.config;
   if (net.class_timestep) return "any number, embedded as times are";
-  std::string text =
-      fmt::format("{}{}", net.num_classes, net.null_class ? ", and one for images without" : "");
-  for (std::size_t i = 0; i < model.class_names.size(); ++i) {
-    text += fmt::format("{} {} {}", i == 0 ? ":" : ",", i, one_line(model.class_names[i]));
-  }
-  return text;
+  return fmt::format("{}{}{}", net.num_classes,
+                     net.null_class ? ", and one for images without" : "",
+                     names_of_classes(model.class_names));
 }
 
 // What the network is beside its sizes; "" for the paper's.
@@ -100,8 +86,6 @@ std::string features_of(const UNetConfig& net) {
 
 void model_as_json(const Model& model) {
   const UNetConfig& net = model.config;
-  std::vector<Json> names;
-  for (const std::string& name : model.class_names) names.push_back(json_string(to_utf8(name)));
   print_json("ddpm.info/1",
              {{"kind", json_string("model")},
               {"path", json_string(to_utf8(model.folder.string()))},
@@ -115,7 +99,7 @@ void model_as_json(const Model& model) {
               {"attention_resolutions", json_list_of(attention_heights(net), json_integer)},
               {"layers_per_block", json_integer(net.layers_per_block)},
               {"classes", json_integer(net.num_classes)},
-              {"class_names", json_list(std::move(names))},
+              {"class_names", json_class_names(model.class_names)},
               {"null_class", json_bool(net.null_class)},
               {"unet", unet_config_json(net)},
               {"schedule", json_string(schedule_name(model.schedule))},
@@ -206,8 +190,11 @@ void run_info(const InfoArgs& args) {
   std::error_code none;
   const std::filesystem::path path = args.what;
   const bool file = std::filesystem::exists(path, none) &&
-                    !std::filesystem::is_directory(path, none) && path.filename() != "latest";
+                    !std::filesystem::is_directory(path, none) && !is_checkpoint_pointer(path);
   if (file) return file_info(args.what, args.json);
+  if (is_classifier(model_folder(args.what))) {
+    return classifier_info(open_classifier(args.what), args.json);
+  }
   model_info(open_model(args.what), args.json);
 }
 
@@ -216,10 +203,11 @@ void run_info(const InfoArgs& args) {
 void add_info(CLI::App& app) {
   auto args = std::make_shared<InfoArgs>();
   auto* command = app.add_subcommand(
-      "info", "What a model, a tensor file, a DDPC file or one of our PNGs holds.");
+      "info", "What a model, a classifier, a tensor file, a DDPC file or one of our PNGs holds.");
   command
       ->add_option("what", args->what,
-                   "model (folder, run or name), FILE.safetensors, FILE.ddpc or FILE.png")
+                   "model or classifier (folder, run or name), FILE.safetensors, FILE.ddpc or "
+                   "FILE.png")
       ->required();
   command->add_flag("--json", args->json, "print it as JSON");
   command->callback([args] { run_info(*args); });

@@ -16,23 +16,13 @@ namespace {
 
 constexpr std::uint64_t kMaxNameBytes = 4096;
 
-// RUN/latest is a link to the newest checkpoint or a file with its name.
-fs::path newest_checkpoint(const fs::path& run) {
-  fs::path latest = run / "latest";
-  if (fs::is_directory(latest)) return latest;
-  std::string name = value_or_throw(read_file(latest, kMaxNameBytes));
+// RUN/latest and RUN/best are links to a checkpoint or files with its name.
+fs::path named_checkpoint(const fs::path& pointer) {
+  if (fs::is_directory(pointer)) return pointer;
+  std::string name = value_or_throw(read_file(pointer, kMaxNameBytes));
   name.erase(name.find_last_not_of(" \r\n") + 1);
+  const fs::path run = pointer.parent_path();
   return fs::is_directory(run / name) ? run / name : run / "checkpoints" / name;
-}
-
-fs::path model_folder(const std::string& name) {
-  std::error_code none;
-  const fs::path path = name;
-  if (fs::exists(path / "latest", none)) return newest_checkpoint(path);
-  if (path.filename() == "latest" && fs::is_regular_file(path, none)) {
-    return newest_checkpoint(path.parent_path());
-  }
-  return find_model(name);
 }
 
 }  // namespace
@@ -62,6 +52,19 @@ void add_seed(CLI::App& command, std::uint64_t& seed) {
 
 int thread_count(int option) { return option > 0 ? option : ThreadPool::default_threads(); }
 
+bool is_checkpoint_pointer(const fs::path& path) {
+  std::error_code none;
+  return (path.filename() == "latest" || path.filename() == "best") &&
+         fs::is_regular_file(path, none);
+}
+
+fs::path model_folder(const std::string& name) {
+  std::error_code none;
+  const fs::path path = name;
+  if (fs::exists(path / "latest", none)) return named_checkpoint(path / "latest");
+  return is_checkpoint_pointer(path) ? named_checkpoint(path) : find_model(name);
+}
+
 Model open_model(const std::string& name) {
   Model model = load_model(model_folder(name));
   for (const std::string& warning : model.warnings) print_warning(warning);
@@ -82,9 +85,11 @@ bool tells_labels(const Model& model, const Dataset& data) {
   return model.config.conditional() && data.size() > 0 && data.label(0).has_value();
 }
 
-std::string weights_hash(const Model& model) {
+std::string weights_hash(const Model& model) { return weights_hash(model.params); }
+
+std::string weights_hash(const Params& params) {
   static_assert(std::endian::native == std::endian::little);
-  const std::span<const float> values = model.params.all();
+  const std::span<const float> values = params.all();
   const std::string_view bytes(reinterpret_cast<const char*>(values.data()), values.size_bytes());
   return sha256_hex(bytes).substr(0, 16);
 }

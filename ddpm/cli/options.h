@@ -27,8 +27,14 @@ void add_seed(CLI::App& command, std::uint64_t& seed);
 /// Threads to use for an option of 0 or more.
 int thread_count(int option);
 
-/// MODEL: a model folder, a run folder (its newest checkpoint) or the name of a shipped model.
-/// Warnings go to stderr.
+/// The folder that MODEL names: a model's, that of a run's newest checkpoint (or of RUN/latest,
+/// RUN/best), or of a shipped model. Throws Error (bad_input) where there is none.
+std::filesystem::path model_folder(const std::string& name);
+
+/// Whether it is RUN/latest or RUN/best, a file that stands for a folder.
+bool is_checkpoint_pointer(const std::filesystem::path& path);
+
+/// What model_folder() holds. Warnings go to stderr.
 Model open_model(const std::string& name);
 
 /// The same for a classifier.
@@ -42,6 +48,7 @@ Shape image_shape(const Model& model);
 bool tells_labels(const Model& model, const Dataset& data);
 
 /// SHA-256 of the weights as float32, the first 16 digits: which model made a picture.
+std::string weights_hash(const Params& params);
 std::string weights_hash(const Model& model);
 
 /// Throws Error (usage) unless a file can be made at `path`: before any work is done.

@@ -19,7 +19,7 @@ constexpr double kMaxTime = 1e6;  // beyond it sines lose digits (base/exact.h)
 constexpr const char* kLabels = "class_labels";
 
 struct PredictArgs {
-  std::string model, in, out;
+  std::string model, in, out, profile = "f32";
   int threads = 0;
 };
 
@@ -126,6 +126,7 @@ Inputs read_inputs(const PredictArgs& args, const Shape& shape) {
 }
 
 void run_predict(const PredictArgs& args) {
+  const auto profile = cpu::parse_profile("[cli] predict: --profile", args.profile);
   check_output_file(args.out);
   const Model model = open_model(args.model);
   const Shape shape = image_shape(model);
@@ -133,7 +134,7 @@ void run_predict(const PredictArgs& args) {
   const std::size_t count = inputs.time.size(), size = shape.size();
   ThreadPool pool(thread_count(args.threads));
   const int batch = static_cast<int>(std::min<std::size_t>(count, kMaxBatch));
-  const auto denoiser = cpu::make_denoiser(model.graph, model.params, batch, pool);
+  const auto denoiser = cpu::make_denoiser(model.graph, model.params, batch, pool, profile);
 
   const Shape out_shape = denoiser->out_shape();
   const std::size_t out_size = out_shape.size();
@@ -170,6 +171,7 @@ void add_predict(CLI::App& app) {
       ->add_option("out", args->out,
                    "OUT.safetensors: out float32 [N, C, H, W]; 2 C where a variance is learned")
       ->required();
+  command->add_option("--profile", args->profile, "f32, or f32-direct without Winograd");
   add_threads(*command, args->threads);
   command->callback([args] { run_predict(*args); });
 }

@@ -18,6 +18,10 @@ std::string common_words(const SampleArgs& args, const std::string& label) {
   if (!label.empty()) words += " --label " + shell_word(label);
   if (args.guidance_given) words += fmt::format(" --guidance {}", args.guidance);
   if (!args.guide_with.empty()) words += " --guide-with " + shell_word(args.guide_with);
+  if (!args.classifier.empty()) {
+    words += fmt::format(" --classifier {} --classifier-scale {}", shell_word(args.classifier),
+                         args.classifier_scale);
+  }
   return words;
 }
 
@@ -30,6 +34,14 @@ void declare_guidance_options(CLI::App& command, SampleArgs& args) {
       ->check(CLI::Range(-1e3, 1e3));
   command.add_option("--guide-with", args.guide_with,
                      "a weaker model of the same process: --guidance goes from it to MODEL");
+  auto* classifier =
+      command.add_option("--classifier", args.classifier,
+                         "a classifier of noisy images, whose gradient leads to the --label");
+  command
+      .add_option("--classifier-scale", args.classifier_scale,
+                  "what its gradient is multiplied with: 0 = without, 1 = what the classes say")
+      ->check(CLI::Range(-1e3, 1e3))
+      ->needs(classifier);
 }
 
 void declare_output_options(CLI::App& command, SampleArgs& args) {

@@ -13,11 +13,11 @@ struct SampleArgs {
   static constexpr int kDefaultCalls = 50;  // of the network; a model of fewer times gets them all
 
   std::string model, out = "samples.png", plan = "ddim:50", shard, trace;
-  std::string label, guide_with;
+  std::string label, guide_with, classifier;
   std::vector<std::uint64_t> trace_images;
   std::int64_t count = 16;
   std::uint64_t seed = 0, first = 0;
-  double guidance = 1;
+  double guidance = 1, classifier_scale = 1;
   int threads = 0, preview = 0;
   bool plan_given = false, guidance_given = false, json = false;
 };

@@ -5,6 +5,7 @@
 #include "ddpm/base/error.h"
 #include "ddpm/cli/labels.h"
 #include "ddpm/cli/options.h"
+#include "ddpm/cli/sample_classifier.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/guided.h"
 
@@ -22,23 +23,41 @@ int classes_of(const Model& model) {
 
 SampleModel::SampleModel(const SampleArgs& args)
     : args_(args), model_(open_model(args.model)), weights_(weights_hash(model_)) {
-  check_labels();
-  if (!args.label.empty()) {
-    labels_ = parse_labels(args.label, classes_of(model_), model_.class_names);
+  if (!args.classifier.empty()) {
+    classifier_ = std::make_unique<Classifier>(open_guide(args.classifier, model_, args.model));
   }
+  check_labels();
+  check_guidance();
+  if (!args.label.empty()) read_labels();
   if (!args.guide_with.empty()) {
     weak_ = std::make_unique<Model>(open_model(args.guide_with));
     check_weak();
   }
 }
 
+// Whoever knows the classes says their number and names; both do where there is a classifier.
+void SampleModel::read_labels() {
+  const auto& names =
+      classifier_ && model_.class_names.empty() ? classifier_->class_names : model_.class_names;
+  const int classes = classifier_ ? classifier_->config.num_classes : classes_of(model_);
+  labels_ = parse_labels(args_.label, classes, names);
+}
+
 void SampleModel::check_labels() const {
   const bool labelled = !args_.label.empty();
-  if (labelled && !has_classes(model_)) {
-    throw Error("[cli] sample: got --label {} for {}, a model without classes; try without --label",
-                args_.label, args_.model);
+  if (classifier_ && !labelled) {
+    throw Error(
+        "[cli] sample: got --classifier {} without a class to guide to, expected --label; try "
+        "--label all",
+        args_.classifier);
   }
-  if (args_.label == "all" && model_.config.class_timestep) {
+  if (labelled && !has_classes(model_) && !classifier_) {
+    throw Error(
+        "[cli] sample: got --label {} for {}, a model without classes; try without --label or "
+        "with a --classifier",
+        args_.label, args_.model);
+  }
+  if (args_.label == "all" && model_.config.class_timestep && !classifier_) {
     throw Error(
         "[cli] sample: got --label all for {}, whose classes are any numbers; try --label 0",
         args_.model);
@@ -51,6 +70,15 @@ void SampleModel::check_labels() const {
         "all{}",
         labelled ? fmt::format("--guidance {}", args_.guidance) : "no --label", args_.model,
         labelled ? " without --guidance" : "");
+  }
+}
+
+void SampleModel::check_guidance() const {
+  const bool labelled = !args_.label.empty();
+  if (args_.guidance_given && args_.guide_with.empty() && labelled && !has_classes(model_)) {
+    throw Error(
+        "[cli] sample: got --guidance {} for {}, a model without classes; try --classifier-scale",
+        args_.guidance, args_.model);
   }
   if (args_.guidance_given && args_.guide_with.empty() && !labelled) {
     throw Error(
@@ -88,6 +116,10 @@ void SampleModel::identify(SampleIdentity& identity) const {
   if (!labels_.empty()) identity["label"] = fmt::format("{}", fmt::join(labels_, ","));
   if (args_.guidance_given) identity["guidance"] = fmt::format("{}", args_.guidance);
   if (weak_) identity["guide-with"] = weights_hash(*weak_);
+  if (classifier_) {
+    identity["classifier"] = weights_hash(classifier_->params);
+    identity["classifier-scale"] = fmt::format("{}", args_.classifier_scale);
+  }
 }
 
 Denoiser& SampleModel::own(std::unique_ptr<Denoiser> denoiser) {
@@ -95,20 +127,30 @@ Denoiser& SampleModel::own(std::unique_ptr<Denoiser> denoiser) {
   return *parts_.back();
 }
 
+// One without classes is not told the labels that guide it.
 Denoiser& SampleModel::network(const Model& model, int batch, ThreadPool& pool) {
-  return own(cpu::make_denoiser(model.graph, model.params, batch, pool));
+  Denoiser& made = own(cpu::make_denoiser(model.graph, model.params, batch, pool));
+  return has_classes(model) ? made : own(make_guided(made, 0));
 }
 
-Denoiser& SampleModel::compile(int batch, ThreadPool& pool) {
+Denoiser& SampleModel::guided_network(int batch, ThreadPool& pool) {
   if (weak_) {
     Denoiser& strong = network(model_, batch, pool);
     Denoiser& weak = network(*weak_, batch, pool);
-    return own(make_autoguided(strong, has_classes(*weak_) ? weak : own(make_guided(weak, 0)),
-                               args_.guidance));
+    return own(make_autoguided(strong, weak, args_.guidance));
   }
   if (!args_.guidance_given) return network(model_, batch, pool);
   const bool both = args_.guidance != 0 && args_.guidance != 1;
   return own(make_guided(network(model_, both ? 2 * batch : batch, pool), args_.guidance));
+}
+
+Denoiser& SampleModel::compile(int batch, ThreadPool& pool) {
+  Denoiser& network = guided_network(batch, pool);
+  if (!classifier_) return network;
+  gradient_ = cpu::make_vector_jacobian(classifier_->graph(ClassifierOutput::logits),
+                                        classifier_->params, batch, pool);
+  return own(make_classifier_guided(network, *gradient_, model_.schedule, model_.view.prediction,
+                                    args_.classifier_scale));
 }
 
 }  // namespace ddpm::cli

@@ -8,7 +8,7 @@
 #include "ddpm/cli/sample_args.h"
 #include "ddpm/cli/sample_state.h"
 #include "ddpm/engine/engine.h"
-#include "ddpm/net/model.h"
+#include "ddpm/net/classifier.h"
 
 namespace ddpm::cli {
 
@@ -31,16 +31,21 @@ class SampleModel {
 
  private:
   void check_labels() const;
+  void check_guidance() const;
   void check_weak() const;
+  void read_labels();
+  Denoiser& guided_network(int batch, ThreadPool& pool);
   Denoiser& network(const Model& model, int batch, ThreadPool& pool);
   Denoiser& own(std::unique_ptr<Denoiser> denoiser);
 
   SampleArgs args_;
   Model model_;
-  std::unique_ptr<Model> weak_;  // --guide-with
+  std::unique_ptr<Model> weak_;             // --guide-with
+  std::unique_ptr<Classifier> classifier_;  // --classifier
   std::string weights_;
   std::vector<int> labels_;
   std::vector<std::unique_ptr<Denoiser>> parts_;
+  std::unique_ptr<VectorJacobian> gradient_;  // of the classifier
 };
 
 }  // namespace ddpm::cli

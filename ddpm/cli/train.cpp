@@ -9,6 +9,7 @@
 #include "ddpm/cli/output.h"
 #include "ddpm/cli/progress.h"
 #include "ddpm/cli/signals.h"
+#include "ddpm/cli/train_scorer.h"
 #include "ddpm/train/trainer.h"
 
 namespace ddpm::cli {
@@ -43,8 +44,18 @@ class Console : public TrainObserver {
 
   void on_step(const StepReport& report) override {
     if (!progress_) return;
-    progress_->update(report.step, fmt::format("loss={:.4f}, {:.0f} images/s", report.loss,
-                                               report.images_per_second));
+    progress_->update(report.step, fmt::format("loss={:.4f}, {:.0f} images/s{}", report.loss,
+                                               report.images_per_second, score_));
+  }
+
+  void on_scoring(std::int64_t step, std::int64_t drawn, std::int64_t count) override {
+    if (progress_) progress_->update(step, fmt::format("scoring, {}/{} samples", drawn, count));
+  }
+
+  void on_score(std::int64_t step, const Score& score, bool best) override {
+    score_ = fmt::format(", score={:.4g}", score.value);
+    say(fmt::format("step {}: {:.6g}{}, {}", step, score.value, best ? ", the best so far" : "",
+                    score.of));
   }
 
   void on_eval(std::int64_t step, const HeldOut& held_out) override {
@@ -82,6 +93,7 @@ class Console : public TrainObserver {
 
   const RunConfig& config_;
   std::optional<Progress> progress_;
+  std::string score_;  // the last, for the bar
 };
 
 void run_train(const TrainArgs& args) {
@@ -94,6 +106,9 @@ void run_train(const TrainArgs& args) {
   options.threads = args.threads;
   SignalWatch watch(/*usr1=*/true);
   options.signal = watch.flag();
+  options.make_scorer = [&](const RunConfig& run, ThreadPool& pool) {
+    return make_train_scorer(run, pool, [&] { watch.check(); });
+  };
 
   Console console(config);
   const TrainOutcome outcome = train(config, options, console);

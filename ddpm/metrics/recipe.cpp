@@ -94,6 +94,15 @@ std::string describe(const NeighbourOptions& o, const char* name) {
 
 }  // namespace
 
+Recipe distance_alone() {
+  return {.infinity = false,
+          .spatial = false,
+          .inception_score = false,
+          .kid = false,
+          .precision_recall = false,
+          .density_coverage = false};
+}
+
 std::vector<std::string> recipe_names() {
   return {"ddpm", "torch-fidelity", "pytorch-fid", "clean-fid", "guided-diffusion", "tfgan"};
 }

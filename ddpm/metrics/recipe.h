@@ -31,6 +31,9 @@ struct Recipe {
 /// guided-diffusion, tfgan. Scores that it does not have are off. Throws Error for another name.
 Recipe recipe_like(std::string_view name);
 
+/// The distance of the features (FID for Inception's) and its standard error, nothing else.
+Recipe distance_alone();
+
 /// The names that recipe_like() knows.
 std::vector<std::string> recipe_names();
 

@@ -5,6 +5,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/version.h"
 #include "ddpm/diffusion/variance.h"
+#include "ddpm/net/classifier.h"
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/key_reader.h"
 #include "ddpm/net/model_parts.h"
@@ -27,6 +28,12 @@ fs::path component(const fs::path& folder, const char* name) {
 }
 
 void check_folder(const fs::path& folder) {
+  if (is_classifier(folder)) {
+    throw Error(ExitCode::bad_input,
+                "[net] load_model: got {}, which holds a classifier, expected a diffusion model; "
+                "try it as --classifier of ddpm sample or --features of ddpm metrics, or ddpm info",
+                folder.string());
+  }
   if (is_folder(folder)) return;
   throw Error(ExitCode::bad_input, "[net] load_model: got {}, which is {}, expected a model folder",
               folder.string(), is_there(folder) ? "no folder" : "not there");

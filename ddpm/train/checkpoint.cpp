@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kTemporary = ".tmp-";
+constexpr std::uint64_t kMaxPointer = 4096;  // bytes of RUN/latest and RUN/best
 
 std::int64_t step_of(const fs::path& folder) {
   return step_of_name(folder.filename().string()).value_or(-1);
@@ -119,7 +120,9 @@ fs::path CheckpointStore::save(const CheckpointInfo& info, const std::vector<Che
 // Renamed first: a folder half deleted must not look like a checkpoint.
 void CheckpointStore::prune(int keep) {
   const auto all = list();
+  const fs::path named = named_best();
   for (std::size_t i = static_cast<std::size_t>(std::max(keep, 1)); i < all.size(); ++i) {
+    if (all[i] == named || all[i] == best_) continue;
     std::error_code ignored;
     fs::rename(all[i], temporary(all[i]), ignored);
     if (!ignored) remove_quietly(temporary(all[i]));
@@ -160,10 +163,28 @@ void CheckpointStore::set_aside(const fs::path& folder, const Warn& warn) {
   }
 }
 
-void CheckpointStore::point_latest(const fs::path& folder) {
+void CheckpointStore::point(const char* pointer, const fs::path& folder) {
   const std::string line = folder.filename().string() + "\n";
-  const auto now = read_file(run_ / "latest", 4096);
-  if (!now || *now != line) write_file_atomic(run_ / "latest", line);
+  const auto now = read_file(run_ / pointer, kMaxPointer);
+  if (!now || *now != line) write_file_atomic(run_ / pointer, line);
+}
+
+void CheckpointStore::point_latest(const fs::path& folder) { point("latest", folder); }
+
+void CheckpointStore::point_best(std::int64_t step) {
+  best_ = folder_ / step_name(step);
+  std::error_code unknown;
+  if (fs::exists(best_, unknown)) {
+    point("best", best_);
+  } else if (!fs::exists(named_best(), unknown)) {
+    fs::remove(run_ / "best", unknown);
+  }
+}
+
+fs::path CheckpointStore::named_best() const {
+  const auto line = read_file(run_ / "best", kMaxPointer);
+  if (!line || line->empty()) return {};
+  return folder_ / line->substr(0, line->find('\n'));
 }
 
 void CheckpointStore::remove_leftovers() {

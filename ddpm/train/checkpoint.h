@@ -46,7 +46,8 @@ class CheckpointStore {
   std::filesystem::path save(const CheckpointInfo& info, const std::vector<CheckpointFile>& files,
                              int keep, const Warn& warn);
 
-  /// Deletes all but the newest `keep`. The newest must be known to be good.
+  /// Deletes all but the newest `keep` and the best, which point_best() and RUN/best name. The
+  /// newest must be known to be good.
   void prune(int keep);
 
   /// The newest checkpoint that verifies. Broken newer ones are set aside (step-N.broken-K) with a
@@ -57,13 +58,22 @@ class CheckpointStore {
   /// Makes RUN/latest name `folder`, if it does not already.
   void point_latest(const std::filesystem::path& folder);
 
+  /// Makes RUN/best name the checkpoint of `step`, if it does not already; without such a
+  /// checkpoint removes RUN/best where the one that it names is gone. Throws Error (resources);
+  /// then try again.
+  void point_best(std::int64_t step);
+
   /// Removes what killed processes left half-written. The caller holds the run folder's lock.
   void remove_leftovers();
 
  private:
+  void point(const char* pointer, const std::filesystem::path& folder);
+  /// The checkpoint that RUN/best names; "" = none.
+  std::filesystem::path named_best() const;
   void set_aside(const std::filesystem::path& folder, const Warn& warn);
 
   std::filesystem::path run_, folder_;
+  std::filesystem::path best_;  // of point_best(), whether RUN/best could be written or not
 };
 
 }  // namespace ddpm

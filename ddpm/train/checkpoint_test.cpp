@@ -154,6 +154,22 @@ TEST(CheckpointStore, PruneKeepsTheNewest) {
   EXPECT_FALSE(s.leftovers());
 }
 
+TEST(CheckpointStore, PruneSparesTheBest) {
+  Store s;
+  for (const std::int64_t step : {1, 2, 3, 4}) s.save(step);
+  s.store.point_best(2);
+  EXPECT_EQ(slurp(s.run / "best"), "step-00000002\n");
+  s.store.prune(1);
+  const auto left = s.store.list();
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[1].filename(), "step-00000002");
+  s.store.point_best(3);  // of a checkpoint that is gone: the old one stays
+  EXPECT_EQ(slurp(s.run / "best"), "step-00000002\n");
+  fs::remove_all(left[1]);
+  s.store.point_best(3);  // and where that is gone too, there is none
+  EXPECT_FALSE(fs::exists(s.run / "best"));
+}
+
 TEST(CheckpointStore, LeftoversOfDeadProcessesAreRemovedAndNothingElse) {
   Store s;
   s.save(1);

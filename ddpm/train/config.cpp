@@ -17,7 +17,7 @@ bool applies(const RunConfig& run, std::string_view table, std::string_view key)
   if (table == "diffusion") {
     return run.classifier->noisy && (key == "schedule" || key == "time_sampler");
   }
-  return !key.starts_with("sample_");
+  return !key.starts_with("sample_") && !key.starts_with("score_") && key != "keep_best";
 }
 
 }  // namespace config

@@ -46,7 +46,12 @@ struct TrainConfig {
   int keep = 2;           // checkpoints kept
   int sample_count = 64;  // images in a sample grid
   std::string sample_plan = "ddim:50";
-  int eval_count = 512;  // held-out images in the loss at fixed t and noise
+  int eval_count = 512;                      // held-out images in the loss at fixed t and noise
+  std::int64_t score_every = 0;              // 0 = never
+  std::string score_features = "inception";  // what a score is measured in
+  std::int64_t score_count = 1000;           // samples in it
+  std::string score_plan;                    // theirs; "" = sample_plan
+  bool keep_best = false;                    // the checkpoint of the lowest score stays
   std::uint64_t seed = 0;
 
   bool operator==(const TrainConfig&) const = default;

@@ -41,6 +41,7 @@ class PairCheck {
     labels();
     learned_times();
     diffusion();
+    scores();
     if (!mistakes_.any()) whole_net();
   }
 
@@ -212,10 +213,30 @@ class PairCheck {
     if (!fine({"diffusion.prediction", "diffusion.variance"})) return;
     attempt("diffusion.loss",
             [&] { Objective(*schedule, d.prediction, d.variance, parse_loss(d.loss)); });
-    attempt("train.sample_plan", [&] {
-      parse_plan(train_.sample_plan, *schedule,
-                 {.prediction = d.prediction, .variance = d.variance});
+    plan("train.sample_plan", train_.sample_plan, *schedule);
+    if (!train_.score_plan.empty()) plan("train.score_plan", train_.score_plan, *schedule);
+  }
+
+  void plan(const char* key, const std::string& spec, const Schedule& schedule) {
+    const DiffusionConfig& d = keys_.run.diffusion;
+    attempt(key, [&] {
+      parse_plan(spec, schedule, {.prediction = d.prediction, .variance = d.variance});
     });
+  }
+
+  void scores() {
+    if (!fine({"train.score_every"})) return;
+    const bool scored = train_.score_every > 0;
+    if (scored && keys_.run.data.eval.empty() && fine({"data.eval"})) {
+      mistakes_.add("train.score_every",
+                    fmt::format("got {} without held-out images to compare samples with; try eval "
+                                "in [data]",
+                                train_.score_every));
+    }
+    if (train_.keep_best && !scored && fine({"train.keep_best"})) {
+      mistakes_.add("train.keep_best",
+                    "got true without scores to choose by; try score_every = 1000");
+    }
   }
 
   // The net's own rules; whatever the checks above leave out is found here, without a place of its

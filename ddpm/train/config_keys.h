@@ -114,6 +114,11 @@ void visit_train(TrainConfig& train, Visitor&& visit) {
   visit("train", "sample_count", train.sample_count, Integers{1, 4096});
   visit("train", "sample_plan", train.sample_plan);
   visit("train", "eval_count", train.eval_count, Integers{1, 1'000'000});
+  visit("train", "score_every", train.score_every, Integers{0, kMaxSteps});
+  visit("train", "score_features", train.score_features);
+  visit("train", "score_count", train.score_count, Integers{2, 10'000'000});
+  visit("train", "score_plan", train.score_plan);
+  visit("train", "keep_best", train.keep_best);
   // TOML's integers end at 2^63 - 1.
   visit("train", "seed", train.seed, Integers{0, std::numeric_limits<std::int64_t>::max()});
 }

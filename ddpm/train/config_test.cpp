@@ -217,6 +217,23 @@ INSTANTIATE_TEST_SUITE_P(
         {"bad_plan",
          kData + "[train]\nsample_plan = \"ddmi:50\"\n",
          {"c.toml:4:15: train.sample_plan: "}},
+        {"bad_score_plan",
+         kData + "[train]\nscore_plan = \"ddmi:50\"\n",
+         {"c.toml:4:14: train.score_plan: "}},
+        {"score_without_held_out_images",
+         kData + "[train]\nscore_every = 100\n",
+         {"c.toml:4:15: train.score_every: got 100 without held-out images to compare samples "
+          "with; try eval in [data]"}},
+        {"best_without_scores",
+         kData + "[train]\nkeep_best = true\n",
+         {"c.toml:4:13: train.keep_best: got true without scores to choose by; try score_every"}},
+        {"score_of_one",
+         kData + "[train]\nscore_count = 1\n",
+         {"c.toml:4:15: train.score_count: got 1, expected a whole number in 2..10000000"}},
+        {"scores_of_a_classifier",
+         kData + "[classifier]\n[train]\nkeep_best = false\nscore_every = 5\n",
+         {"train.score_every: a run with [classifier] has no such key",
+          "train.keep_best: a run with [classifier] has no such key"}},
         {"plan_beyond_schedule",
          kData + "[diffusion]\nschedule = \"linear:10\"\n",
          {"c.toml: train.sample_plan: "}},
@@ -391,7 +408,7 @@ void any_net(UNetConfig& net) {
 RunConfig any_config() {
   RunConfig c;
   c.data.path = "p" + *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
-  c.data.eval = *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
+  c.data.eval = "e" + *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
   c.data.flip = *rc::gen::arbitrary<bool>();
   const int levels = *rc::gen::inRange(1, 6);
   c.net.in_channels = c.net.out_channels = *rc::gen::inRange(1, 5);
@@ -422,6 +439,11 @@ RunConfig any_config() {
   c.train.learning_rate = real_in(0, 1);
   c.train.ema = real_in(0, 1);
   c.train.clip = real_in(0, 1e9);
+  c.train.score_every = *rc::gen::inRange<std::int64_t>(0, 4294967296);
+  c.train.score_features = *rc::gen::element<std::string>("inception", "runs/a b");
+  c.train.score_count = *rc::gen::inRange<std::int64_t>(2, 10'000'001);
+  c.train.score_plan = *rc::gen::element<std::string>("", "ddim:5,eta=0.5");
+  c.train.keep_best = c.train.score_every > 0 && *rc::gen::arbitrary<bool>();
   c.train.seed = *rc::gen::arbitrary<std::uint64_t>() >> 1;
   return c;
 }
@@ -455,7 +477,9 @@ TEST(Config, AClassifiersTextReadsBackAndLeavesOutWhatItHasNot) {
     const std::string text = config_text(config);
     EXPECT_EQ(parse_config(text, "c.toml"), config);
     EXPECT_EQ(text.find("[net]"), std::string::npos);
-    EXPECT_EQ(text.find("sample_"), std::string::npos);
+    for (const char* key : {"sample_", "score_", "keep_best"}) {
+      EXPECT_EQ(text.find(key), std::string::npos);
+    }
     EXPECT_EQ(text.find("[diffusion]") != std::string::npos, noisy);
   }
   EXPECT_EQ(parse_config(kData, "c.toml", {"classifier.width=8"}).classifier->width, 8);

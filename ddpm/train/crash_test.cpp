@@ -19,6 +19,9 @@ void shorten(RunConfig& config) {
   config.train.sample_count = 1;
   config.train.eval_count = 2;
   config.train.keep = 1;
+  config.train.score_every = 2;
+  config.train.score_count = 2;
+  config.train.keep_best = true;
 }
 
 int train_short(const std::filesystem::path& folder) {

@@ -59,7 +59,7 @@ class RecordingObserver : public TrainObserver {
  public:
   std::function<void(std::int64_t)> after_step;
   std::vector<std::string> warnings;
-  std::vector<std::int64_t> checkpoints, samples;
+  std::vector<std::int64_t> checkpoints, samples, scores, bests;
   std::int64_t first_step = -1;
 
   void on_start(std::int64_t first, std::int64_t) override { first_step = first; }
@@ -69,10 +69,31 @@ class RecordingObserver : public TrainObserver {
   void on_samples(std::int64_t step, const std::filesystem::path&, const Image&) override {
     samples.push_back(step);
   }
+  void on_score(std::int64_t step, const Score&, bool best) override {
+    scores.push_back(step);
+    if (best) bests.push_back(step);
+  }
   void on_checkpoint(std::int64_t step, const std::filesystem::path&) override {
     checkpoints.push_back(step);
   }
   void on_warning(const std::string& text) override { warnings.push_back(text); }
+};
+
+/// The mean square of all that is drawn, or what a test wants it to be. A sample is drawn as soon
+/// as the one before it was looked at.
+class FakeScorer : public Scorer {
+ public:
+  std::function<double(double)> change = [](double value) { return value; };
+  std::int64_t drawn = 0;
+
+  std::string name() const override { return "mean square"; }
+  double score(std::int64_t count, const DrawSamples& draw) override {
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i, ++drawn) {
+      for (const float x : draw(i, 1)) sum += x * x;
+    }
+    return change(sum);
+  }
 };
 
 /// Everything a run needs, with knobs.
@@ -82,6 +103,7 @@ struct FakeRun {
   Schedule schedule = Schedule::linear();
   FakeLearner learner{{2, 4, 4}};
   ThreadPool pool{1};
+  FakeScorer scorer;
   RecordingObserver observer;
   std::atomic<int> signal{0};
   TrainOptions options;
@@ -91,7 +113,9 @@ struct FakeRun {
     options.signal = &signal;
   }
 
-  TrainOutcome train() {
+  TrainOutcome train() { return train(observer); }
+
+  TrainOutcome train(TrainObserver& told) {
     RunFolder folder(options.run, options.resume, config,
                      [this](const std::string& text) { observer.on_warning(text); });
     const TrainParts parts{.data = data,
@@ -104,8 +128,9 @@ struct FakeRun {
                                  return std::make_unique<FakeDenoiser>(Shape{2, 4, 4}, weights,
                                                                        max_batch);
                                },
-                           .model_files = fake_model_files};
-    return train_with(config, options, folder, parts, observer);
+                           .model_files = fake_model_files,
+                           .scorer = config.train.score_every > 0 ? &scorer : nullptr};
+    return train_with(config, options, folder, parts, told);
   }
 };
 

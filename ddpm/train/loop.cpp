@@ -66,22 +66,37 @@ class TrainingRun {
     if (folder_.start())
       restore(parts_.learner, *times_, folder_.start()->folder, parts_.weight_file);
     observer_.on_start(step_ + 1, static_cast<std::int64_t>(parts_.learner.params().all().size()));
-    bool evaluated = metrics_.evaluated();
-    std::error_code unknown;
-    bool drawn = std::filesystem::exists(folder_.sample_file(step_), unknown);
+    Missing missing = missing_reports();
     for (;;) {
-      report(!evaluated, !drawn);
+      report(missing);
       if (ending_signal() != 0 || step_ >= train_.steps) break;
       take_step();
       const bool asked = asked_to_save();
       if (asked || step_ % train_.save_every == 0) save(false);
-      evaluated = drawn = false;
+      missing = {};
     }
     save(true);
     return {.step = step_, .signal = ending_signal(), .checkpoint = saver_.newest()};
   }
 
  private:
+  // Reports of the present step that the run folder lacks.
+  struct Missing {
+    bool evaluation = true, samples = true, score = true;
+  };
+
+  // Of the step to go on from. Its score may have come after its checkpoint.
+  Missing missing_reports() {
+    std::error_code unknown;
+    Missing missing{.evaluation = !metrics_.evaluated(),
+                    .samples = !std::filesystem::exists(folder_.sample_file(step_), unknown)};
+    if (!parts_.scorer) return missing;
+    const auto& known = metrics_.score();
+    missing.score = !known || known->of != score_name(config_, *parts_.scorer);
+    if (!missing.score) saver_.keep_if_best(step_, *known);
+    return missing;
+  }
+
   int ending_signal() const {
     const int signal = signal_ ? signal_->load() : 0;
     return signal == SIGUSR1 ? 0 : signal;
@@ -93,7 +108,7 @@ class TrainingRun {
   }
 
   bool due(std::int64_t every) const {
-    return step_ > 0 && (step_ % every == 0 || step_ >= train_.steps);
+    return every > 0 && step_ > 0 && (step_ % every == 0 || step_ >= train_.steps);
   }
 
   void save(bool must) {
@@ -148,13 +163,37 @@ class TrainingRun {
                        .seconds_left = pace * static_cast<double>(train_.steps - step_)});
   }
 
-  void report(bool evaluate_now, bool draw_now) {
-    const bool evaluation = evaluate_now && parts_.held_out && due(train_.eval_every);
-    const bool samples = draw_now && !config_.classifier && due(train_.sample_every);
-    if (ending_signal() != 0 || !(evaluation || samples)) return;
+  void report(const Missing& missing) {
+    const bool evaluation = missing.evaluation && parts_.held_out && due(train_.eval_every);
+    const bool samples = missing.samples && !config_.classifier && due(train_.sample_every);
+    const bool score_now = missing.score && parts_.scorer && due(train_.score_every);
+    if (ending_signal() != 0 || !(evaluation || samples || score_now)) return;
     const auto denoiser = parts_.denoiser(parts_.learner.ema(), kDenoiserBatch);
     if (evaluation) evaluate(*denoiser);
     if (samples) draw(*denoiser);
+    if (score_now) score(*denoiser);
+  }
+
+  Plan plan_of(const std::string& spec) const {
+    return parse_plan(
+        spec, parts_.schedule,
+        {.prediction = config_.diffusion.prediction, .variance = config_.diffusion.variance});
+  }
+
+  void score(Denoiser& denoiser) {
+    std::optional<Score> score;
+    try {
+      score = score_samples(
+          config_, plan_of(score_plan(train_)), denoiser, *parts_.scorer,
+          [this] { return ending_signal() != 0; },
+          [this](std::int64_t n) { observer_.on_scoring(step_, n, train_.score_count); });
+    } catch (const Error& e) {  // a score less is no reason to stop
+      observer_.on_warning(e.what());
+    }
+    if (!score) return;
+    metrics_.append(to_json(step_, *score));
+    if (!metrics_.sync()) observer_.on_warning(log_is_behind());
+    observer_.on_score(step_, *score, saver_.keep_if_best(step_, *score));
   }
 
   void evaluate(Denoiser& denoiser) {
@@ -165,11 +204,9 @@ class TrainingRun {
   }
 
   void draw(Denoiser& denoiser) {
-    const Plan plan = parse_plan(
-        train_.sample_plan, parts_.schedule,
-        {.prediction = config_.diffusion.prediction, .variance = config_.diffusion.variance});
-    const auto grid = sample_grid(plan, denoiser, train_.sample_count, train_.seed,
-                                  config_.net.num_classes, [this] { return ending_signal() != 0; });
+    const auto grid =
+        sample_grid(plan_of(train_.sample_plan), denoiser, train_.sample_count, train_.seed,
+                    config_.net.num_classes, [this] { return ending_signal() != 0; });
     if (!grid) return;
     const auto path = folder_.sample_file(step_);
     try {

@@ -26,6 +26,7 @@ struct TrainParts {
   std::function<std::map<std::string, std::string>(const Params& average)> model_files;
   /// Where it keeps them.
   std::string weight_file = kWeightFile;
+  Scorer* scorer = nullptr;  // null: no scores
 };
 
 /// train() from the run folder on. Errors as train().

@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include "ddpm/base/file.h"
+#include "ddpm/net/json_writer.h"
 
 namespace ddpm {
 namespace {
@@ -29,7 +29,16 @@ std::optional<std::int64_t> step_of(std::string_view line) {
 struct Kept {
   std::string lines;
   bool evaluated = false;
+  std::optional<Score> score;
 };
+
+std::optional<Score> score_of(std::string_view line) {
+  const auto json = parse_json(line, "metrics.jsonl");
+  const Json* const value = json ? json->find("score") : nullptr;
+  const Json* const of = json ? json->find("score_of") : nullptr;
+  if (!value || !value->real() || !of || !of->is(Json::Kind::string)) return std::nullopt;
+  return Score{*value->real(), of->text};
+}
 
 Kept keep_until(std::string_view text, std::int64_t last_step) {
   Kept kept;
@@ -39,7 +48,9 @@ Kept keep_until(std::string_view text, std::int64_t last_step) {
     const auto step = step_of(line);
     if (!step || *step > last_step) continue;
     kept.lines.append(line).push_back('\n');
-    kept.evaluated |= *step == last_step && line.find("\"eval_loss\"") != std::string_view::npos;
+    if (*step < last_step) continue;
+    kept.evaluated |= line.find("\"eval_loss\"") != std::string_view::npos;
+    if (const auto score = score_of(line)) kept.score = score;
   }
   return kept;
 }
@@ -62,6 +73,11 @@ std::string to_json(std::int64_t step, const HeldOut& held_out) {
   return line + '}';
 }
 
+std::string to_json(std::int64_t step, const Score& score) {
+  return fmt::format(R"({{"step":{},"score":{},"score_of":{}}})", step, score.value,
+                     quote_json(score.of));
+}
+
 MetricsLog::MetricsLog(std::filesystem::path path, std::int64_t last_step)
     : path_(std::move(path)) {
   if (std::error_code unknown; std::filesystem::exists(path_, unknown)) {
@@ -69,6 +85,7 @@ MetricsLog::MetricsLog(std::filesystem::path path, std::int64_t last_step)
     Kept kept = keep_until(text, last_step);
     if (kept.lines != text) write_file_atomic(path_, kept.lines);
     evaluated_ = kept.evaluated;
+    score_ = kept.score;
     length_ = static_cast<std::int64_t>(kept.lines.size());
   }
   fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

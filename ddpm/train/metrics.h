@@ -1,11 +1,13 @@
-// RUN/metrics.jsonl: a JSON object a line, for every step and every evaluation.
+// RUN/metrics.jsonl: a JSON object a line, for every step, every evaluation and every
+// score.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
-#include "ddpm/train/task.h"
+#include "ddpm/train/score.h"
 
 namespace ddpm {
 
@@ -19,6 +21,7 @@ struct StepMetrics {
 /// The lines, without their newline. Numbers read back to the same doubles.
 std::string to_json(const StepMetrics& metrics);
 std::string to_json(std::int64_t step, const HeldOut& held_out);
+std::string to_json(std::int64_t step, const Score& score);
 
 /// The file, open for appending. A disk that is full does not stop a run: lines wait in memory
 /// until they can be written.
@@ -33,6 +36,8 @@ class MetricsLog {
 
   /// Is there an evaluation of the last step kept?
   bool evaluated() const { return evaluated_; }
+  /// The last score of that step.
+  const std::optional<Score>& score() const { return score_; }
 
   /// Returns false while lines are waiting.
   bool append(const std::string& line);
@@ -48,6 +53,7 @@ class MetricsLog {
   std::int64_t length_ = 0;  // bytes of whole lines in the file
   int fd_ = -1;
   bool evaluated_ = false;
+  std::optional<Score> score_;
 };
 
 }  // namespace ddpm

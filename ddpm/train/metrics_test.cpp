@@ -57,6 +57,16 @@ TEST(MetricsLog, KnowsWhetherTheLastStepWasEvaluated) {
   EXPECT_TRUE(MetricsLog(path, 1).evaluated());
 }
 
+TEST(MetricsLog, KnowsTheScoreOfTheLastStepAlone) {
+  const TempFolder folder;
+  const Score one{1.0 / 3, "a \"b\" of 5 images"}, two{0.5, "c"};
+  const auto path = folder.write(
+      "m.jsonl", line(1) + "\n" + to_json(1, one) + "\n" + line(2) + "\n" + to_json(2, two) + "\n");
+  EXPECT_EQ(MetricsLog(path, 3).score(), std::nullopt);
+  EXPECT_EQ(MetricsLog(path, 2).score(), two);
+  EXPECT_EQ(MetricsLog(path, 1).score(), one);
+}
+
 // A full disk, as RLIMIT_FSIZE: half a line fits, none is kept; when there is room again all lines
 // are there, in order.
 TEST(MetricsLog, LinesWaitWhileTheDiskIsFull) {

@@ -11,8 +11,11 @@
 namespace ddpm {
 namespace {
 
-const std::set<std::string> kFree = {"train.steps", "train.save_every",  "train.sample_every",
-                                     "train.keep",  "train.micro_batch", "train.recompute"};
+// A score changes no weight, and each says what it is.
+const std::set<std::string> kFree = {
+    "train.steps",       "train.save_every", "train.sample_every", "train.keep",
+    "train.micro_batch", "train.recompute",  "train.score_every",  "train.score_features",
+    "train.score_count", "train.score_plan", "train.keep_best"};
 
 // Calls f(line, "table.key", value) for each line that config_text() writes; other lines have no
 // key. Strings are escaped there, so a line is a line.

@@ -49,6 +49,11 @@ TEST(ResultConfig, LeavesOutOnlyWhatMayChange) {
   b.train.keep = 9;
   b.train.micro_batch = 4;
   b.train.recompute = cpu::Recompute::blocks;
+  b.train.score_every = 5;
+  b.train.score_features = "other";
+  b.train.score_count = 50;
+  b.train.score_plan = "ddim:5";
+  b.train.keep_best = true;
   EXPECT_EQ(result_config(a), result_config(b));
   EXPECT_TRUE(config_differences(result_config(a), result_config(b)).empty());
 }

@@ -22,7 +22,11 @@ Saver::Saver(const RunConfig& config, RunFolder& folder, const TrainParts& parts
       times_(times),
       observer_(observer),
       newest_(folder.start() ? folder.start()->folder : std::filesystem::path()),
-      saved_step_(folder.start_step()) {}
+      saved_step_(folder.start_step()) {
+  if (!config.train.keep_best || !folder.start()) return;
+  best_ = read_best_score(folder.start()->folder);
+  point_best();
+}
 
 void Saver::check_space() const {
   const std::uint64_t one = checkpoint_bytes(parts_.learner.params().all().size());
@@ -58,18 +62,41 @@ bool Saver::save(std::int64_t step, bool must) {
     return false;
   }
   failures_ = 0;
+  point_best();
   observer_.on_checkpoint(step, newest_);
   return true;
 }
 
 void Saver::write(std::int64_t step) {
   const CheckpointInfo info = folder_.info(step);
-  const auto files = checkpoint_files(
-      parts_.learner, times_, parts_.model_files(parts_.learner.ema()), info, folder_.config());
+  const auto files = checkpoint_files({.learner = parts_.learner,
+                                       .times = times_,
+                                       .model = parts_.model_files(parts_.learner.ema()),
+                                       .info = info,
+                                       .config = folder_.config(),
+                                       .best = best_});
   newest_ =
       folder_.checkpoints().save(info, files, config_.train.keep,
                                  [this](const std::string& text) { observer_.on_warning(text); });
   saved_step_ = step;
+}
+
+bool Saver::keep_if_best(std::int64_t step, const Score& score) {
+  if (!config_.train.keep_best || !is_better(score, best_)) return false;
+  const bool saved = save(step, false);
+  best_ = {score, step};  // whatever the disk does: a resumed run must come to the same
+  if (saved) point_best();
+  return true;
+}
+
+void Saver::point_best() {
+  if (!best_) return;
+  try {
+    folder_.checkpoints().point_best(best_->step);
+    folder_.checkpoints().prune(config_.train.keep);
+  } catch (const Error& e) {
+    observer_.on_warning(e.what());
+  }
 }
 
 void Saver::note_failure(std::int64_t step, bool must, const std::string& why) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "ddpm/diffusion/time_sampler.h"
 #include "ddpm/train/loop.h"
@@ -23,6 +24,11 @@ class Saver {
   ///
   bool save(std::int64_t step, bool must);
 
+  /// A score of `step`, whose checkpoint RUN/best names from now on if it is the lowest: saved for
+  /// that unless it is already. A disk that fails is only a warning, as in save(). Returns whether
+  /// it is the lowest.
+  bool keep_if_best(std::int64_t step, const Score& score);
+
   /// The newest good checkpoint; "" = none yet.
   const std::filesystem::path& newest() const { return newest_; }
 
@@ -31,6 +37,8 @@ class Saver {
 
  private:
   void write(std::int64_t step);
+  /// Once more at every save: the disk may have been full.
+  void point_best();
   void note_failure(std::int64_t step, bool must, const std::string& why);
 
   const RunConfig& config_;
@@ -39,6 +47,7 @@ class Saver {
   const TimeSampler& times_;
   TrainObserver& observer_;
   std::filesystem::path newest_;
+  std::optional<BestScore> best_;  // where the config has keep_best
   std::int64_t saved_step_;
   int failures_ = 0;  // in a row
 };

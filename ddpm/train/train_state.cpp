@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "ddpm/base/file.h"
+#include "ddpm/net/json_writer.h"
 #include "ddpm/net/safetensors.h"
 
 namespace ddpm {
@@ -14,6 +16,8 @@ constexpr const char* kMoment1File = "train_state/moment1.safetensors";
 constexpr const char* kMoment2File = "train_state/moment2.safetensors";
 constexpr const char* kTimesFile = "train_state/time_sampler.safetensors";  // where it has a state
 constexpr const char* kTimesTensor = "state";
+constexpr const char* kBestFile = "train_state/best_score.json";  // where there is one
+constexpr std::uint64_t kMaxBestBytes = 1 << 16;
 
 std::vector<std::int64_t> shape_of(const ParamSpec& spec) {
   return {spec.shape.begin(), spec.shape.end()};
@@ -25,6 +29,12 @@ std::string encode(const Params& params) {
     file.tensors[spec.name] = f32_tensor(params.tensor(spec.name), shape_of(spec));
   }
   return encode_safetensors(file);
+}
+
+std::string encode(const BestScore& best) {
+  return write_json(json_object({{"of", json_string(best.score.of)},
+                                 {"step", json_integer(best.step)},
+                                 {"value", json_real(best.score.value)}}));
 }
 
 void read_params(const std::filesystem::path& path, Params& params) {
@@ -72,23 +82,37 @@ std::vector<double> read_doubles(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::vector<CheckpointFile> checkpoint_files(Learner& learner, const TimeSampler& times,
-                                             std::map<std::string, std::string> model,
-                                             const CheckpointInfo& info,
-                                             const std::string& config) {
+std::vector<CheckpointFile> checkpoint_files(CheckpointParts parts) {
   std::vector<CheckpointFile> files;
-  for (auto& [path, bytes] : model) {
+  for (auto& [path, bytes] : parts.model) {
     files.push_back({path, [text = std::move(bytes)]() mutable { return std::move(text); }});
   }
-  files.push_back({kStateFile, [info] { return encode_info(info); }});
-  files.push_back({kConfigFile, [config] { return config; }});
+  Learner& learner = parts.learner;
+  const TimeSampler& times = parts.times;
+  files.push_back({kStateFile, [info = parts.info] { return encode_info(info); }});
+  files.push_back({kConfigFile, [config = parts.config] { return config; }});
   files.push_back({kRawFile, [&learner] { return encode(learner.params()); }});
   files.push_back({kMoment1File, [&learner] { return encode(learner.moment1()); }});
   files.push_back({kMoment2File, [&learner] { return encode(learner.moment2()); }});
   if (!times.state().empty()) {
     files.push_back({kTimesFile, [&times] { return encode_doubles(times.state()); }});
   }
+  if (parts.best) files.push_back({kBestFile, [best = *parts.best] { return encode(best); }});
   return files;
+}
+
+std::optional<BestScore> read_best_score(const std::filesystem::path& checkpoint) {
+  const std::filesystem::path path = checkpoint / kBestFile;
+  std::error_code unknown;
+  if (!std::filesystem::exists(path, unknown)) return std::nullopt;
+  const Json json =
+      value_or_throw(parse_json(value_or_throw(read_file(path, kMaxBestBytes)), path.string()));
+  const Json *of = json.find("of"), *step = json.find("step"), *value = json.find("value");
+  if (!of || !of->is(Json::Kind::string) || !step || !step->integer() || !value || !value->real()) {
+    throw Error(ExitCode::bad_input, "[train] resume: {}: got no `of`, `step` and `value`",
+                path.string());
+  }
+  return BestScore{{*value->real(), of->text}, *step->integer()};
 }
 
 void restore(Learner& learner, TimeSampler& times, const std::filesystem::path& checkpoint,

@@ -111,6 +111,14 @@ Network new_network(const RunConfig& config, const Schedule& schedule, const Dat
           kWeightFile};
 }
 
+std::unique_ptr<Scorer> new_scorer(const RunConfig& config, const TrainOptions& options,
+                                   ThreadPool& pool) {
+  if (config.train.score_every == 0) return nullptr;
+  if (options.make_scorer) return options.make_scorer(config, pool);
+  throw Error("[train] score_every: got {} and nobody who scores, expected a make_scorer",
+              config.train.score_every);
+}
+
 }  // namespace
 
 TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainObserver& observer) {
@@ -126,6 +134,7 @@ TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainOb
                {.prediction = config.diffusion.prediction, .variance = config.diffusion.variance});
   }
   ThreadPool pool(options.threads > 0 ? options.threads : ThreadPool::default_threads());
+  const auto scorer = new_scorer(config, options, pool);
 
   RunFolder folder(options.run, options.resume, config,
                    [&](const std::string& text) { observer.on_warning(text); });
@@ -141,7 +150,8 @@ TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainOb
                                return cpu::make_denoiser(network.graph, weights, max_batch, pool);
                              },
                          .model_files = network.files,
-                         .weight_file = network.weight_file};
+                         .weight_file = network.weight_file,
+                         .scorer = scorer.get()};
   return train_with(config, options, folder, parts, observer);
 }
 

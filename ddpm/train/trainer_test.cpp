@@ -89,7 +89,6 @@ TEST(Train, ACheckpointIsAModelFolder) {
   const TrainOutcome outcome = train(config, {.run = folder / "run", .threads = 1}, observer);
   const Model model = load_model(outcome.checkpoint);
   EXPECT_EQ(model.config, config.net);
-  EXPECT_EQ(model.class_names, (std::vector<std::string>{"dark", "light"}));
   EXPECT_EQ(model.view.prediction, Prediction::v);
   EXPECT_TRUE(fs::exists(outcome.checkpoint / "model_index.json"));
 }
@@ -109,7 +108,6 @@ TEST(Train, ALearnedVarianceIsTrainedAndLoadsAgain) {
   const Model model = load_model(outcome.checkpoint);
   EXPECT_EQ(model.view.variance, Variance::learned_range);
   EXPECT_EQ(model.config, config.net);
-  EXPECT_EQ(model.class_names, (std::vector<std::string>{"dark", "light"}));
   config.diffusion.time_sampler = "loss_second_moment";
   RecordingObserver calm;
   train(config, {.run = folder / "calm", .threads = 1}, calm);

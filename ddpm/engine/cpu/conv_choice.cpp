@@ -10,6 +10,8 @@ namespace {
 // 1x1, stride 1:
 //   weight gradient          a product of matrices: the direct sums, in the same order
 // everything else            direct
+// A 3x3 after nearest upsampling runs on the large grid: Winograd's quarter of the products is less
+// than the four ninths of four 2x2 convolutions on the small one.
 constexpr int kLeastChannels = 16, kLeastSide = 3, kLeastSideOfWeightGradient = 7;
 
 bool fits_winograd(const Attributes& a, const Shape& in, const Shape& out, int least_side) {
