@@ -2,12 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ddpm/base/philox.h"
 #include "ddpm/data/npy.h"
 #include "ddpm/image/png.h"
-#include "ddpm/net/model.h"
 #include "ddpm/net/strict_json.h"
 #include "tests/program.h"
+#include "tests/tiny_model.h"
 
 namespace ddpm::test {
 namespace {
@@ -23,27 +22,10 @@ class Guidance : public testing::Test {
     write("plain", 2, 0, false);
   }
 
-  // A model of 8 x 8 whose weights are random everywhere; the paper's start has zeros at its end.
   void write(const std::string& name, int seed, int classes, bool null_class) const {
-    Model model;
-    model.config = {.in_channels = 1,
-                    .out_channels = 1,
-                    .height = 8,
-                    .width = 8,
-                    .block_out_channels = {8, 8},
-                    .attention = {false, false},
-                    .layers_per_block = 1,
-                    .norm_num_groups = 4};
-    model.config.num_classes = classes;
-    model.config.null_class = null_class;
+    Model model = tiny_model(seed, classes, null_class);
     if (classes > 0) model.class_names = {"Bag", "Coat", "Ankle boot"};
-    model.graph = unet(model.config);
-    model.params = Params(model.graph.params());
-    const NoiseKey key{static_cast<std::uint64_t>(seed), Purpose::init_weights};
-    fill_normal(key, model.params.all());
-    for (float& value : model.params.all()) value *= 0.2f;
-    model.schedule = Schedule::linear(20, 0.01, 0.2);
-    for (const auto& [file, bytes] : model_files(model)) folder_.write(name + "/" + file, bytes);
+    write_model(folder_, name, model);
   }
 
   Outcome sample(const Words& more) const {

@@ -7,7 +7,7 @@
 
 #include "ddpm/base/shape.h"
 #include "ddpm/data/dataset.h"
-#include "ddpm/net/model.h"
+#include "ddpm/net/model_parts.h"
 
 namespace ddpm::cli {
 
@@ -30,6 +30,10 @@ int thread_count(int option);
 /// MODEL: a model folder, a run folder (its newest checkpoint) or the name of a shipped model.
 /// Warnings go to stderr.
 Model open_model(const std::string& name);
+
+/// MODEL|SCHEDULE: a schedule by its name, of which nothing is known but that its network's eps is
+/// clipped, or a model's.
+Process open_process(const std::string& name);
 
 /// Channels, height and width of the model's images.
 Shape image_shape(const Model& model);
