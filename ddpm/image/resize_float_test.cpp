@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "ddpm/base/error.h"
+#include "ddpm/base/formula_for_test.h"
 
 namespace ddpm {
 namespace {
@@ -18,26 +19,17 @@ struct FormulaImage {
   std::vector<float> planes;
 };
 
-std::uint32_t hash(std::uint32_t seed, std::uint32_t i) {
-  std::uint32_t x = seed + i * 0x9E3779B9U;
-  x ^= x >> 16;
-  x *= 0x7FEB352DU;
-  x ^= x >> 15;
-  x *= 0x846CA68BU;
-  return x ^ x >> 16;
-}
-
 FormulaImage formula_image(std::uint32_t seed, int k, int height, int width) {
   FormulaImage image{{3, height, width}, {}};
   for (int c = 0; c < 3; ++c) {
-    const auto b = [&](int j) { return hash(seed, 32 * k + 8 * c + j); };
+    const auto b = [&](int j) { return formula_hash(seed, 32 * k + 8 * c + j); };
     const int fx = static_cast<int>(b(0) % 24), fy = static_cast<int>(b(1) % 24);
     const int phase = b(2) & 511, base = b(3) & 255, weight = b(4) & 255;
     for (int y = 0; y < height; ++y) {
       for (int x = 0; x < width; ++x) {
         const int v = (fx * x + fy * y + phase) & 511, tri = v < 256 ? v : 511 - v;
         const std::uint32_t at = ((k * 3 + c) * height + y) * width + x;
-        const int noise = static_cast<int>(hash(seed ^ 0x5BD1E995U, at) >> 27) - 16;
+        const int noise = static_cast<int>(formula_hash(seed ^ 0x5BD1E995U, at) >> 27) - 16;
         image.planes.push_back(static_cast<float>(
             std::clamp(((tri * weight + base * (256 - weight)) >> 8) + noise, 0, 255)));
       }
