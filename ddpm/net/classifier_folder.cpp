@@ -83,7 +83,10 @@ std::string readme(const Classifier& classifier) {
 
 }  // namespace
 
-bool is_classifier(const fs::path& folder) { return is_there(folder / kConfig); }
+bool is_classifier(const fs::path& folder) {
+  std::error_code none;
+  return fs::is_regular_file(folder / kConfig, none);
+}
 
 Classifier load_classifier(const fs::path& folder) {
   if (!is_classifier(folder)) {
