@@ -1,18 +1,10 @@
 // Any bytes as a container: an error or fields that can be written again, and no memory beyond the
 // input's. Half of the inputs get good check sums, or nothing would come past them.
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-#include <string_view>
-
 #include "ddpm/codec/checksum.h"
 #include "ddpm/codec/container.h"
+#include "fuzz/fuzz.h"
 
 namespace {
-
-void expect(bool fact) {
-  if (!fact) std::abort();
-}
 
 void read(std::string_view bytes) {
   const auto file = ddpm::read_container(bytes);
@@ -23,16 +15,16 @@ void read(std::string_view bytes) {
     payloads.emplace_back(ddpm::payload_of(*file, bytes, i).bytes);
     total += payloads.back().size();
   }
-  expect(total <= bytes.size());
+  ddpm::expect(total <= bytes.size());
   if (file->container.is_short) return;
   const auto again = ddpm::read_container(ddpm::write_container(file->container, payloads));
-  expect(again.has_value());
+  ddpm::expect(again.has_value());
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const std::string_view bytes = ddpm::text_of(data, size);
   read(bytes);
   if (size < 10) return 0;
   // The first byte chooses where the header's check sum goes; the start is as it should be.
@@ -47,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   read(mended);
   if (const auto cut = ddpm::truncate_container(mended, size / 2)) {
-    expect(cut->size() <= size / 2 && ddpm::read_container(*cut).has_value());
+    ddpm::expect(cut->size() <= size / 2 && ddpm::read_container(*cut).has_value());
   }
   return 0;
 }

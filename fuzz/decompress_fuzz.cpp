@@ -1,12 +1,9 @@
 // Any bytes as the payload of each mode: images or an error, and never other images than the
 // encoder's that are called exact.
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-
 #include "ddpm/codec/checksum.h"
 #include "ddpm/codec/codec.h"
 #include "ddpm/codec/gaussian_for_test.h"
+#include "fuzz/fuzz.h"
 
 namespace {
 
@@ -19,10 +16,6 @@ struct Session {
   GaussianDenoiser denoiser{schedule, images};
   Predictor predictor{model, denoiser};
 };
-
-void expect(bool fact) {
-  if (!fact) std::abort();
-}
 
 // A good header of the mode, then the bytes.
 std::string with_header(const Session& session, CodecMode mode, unsigned images,
@@ -42,7 +35,7 @@ std::string with_header(const Session& session, CodecMode mode, unsigned images,
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Session session;
   if (size < 2) return 0;
-  const std::string_view payload(reinterpret_cast<const char*>(data + 2), size - 2);
+  const std::string_view payload = text_of(data + 2, size - 2);
   const auto mode = static_cast<CodecMode>(data[0] & 3);
   const unsigned images = 1 + data[1] % 3 + (mode == CodecMode::chain ? 1 : 0);
   const std::string file = with_header(session, mode, images, payload);

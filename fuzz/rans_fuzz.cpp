@@ -1,22 +1,16 @@
 // Any bytes as a stream of symbols, numbers and bits: all that was popped, pushed again, gives the
 // same stack.
 #include <algorithm>
-#include <cstdint>
-#include <cstdlib>
-#include <string_view>
 #include <vector>
 
 #include "ddpm/entropy/bin_model.h"
 #include "ddpm/entropy/subset_code.h"
 #include "ddpm/entropy/symbol_table.h"
+#include "fuzz/fuzz.h"
 
 namespace {
 
 using namespace ddpm;
-
-void expect(bool fact) {
-  if (!fact) std::abort();
-}
 
 void pop_and_push(Rans rans) {
   static const SymbolTable table(interval_sizes(std::vector<std::uint64_t>{1, 50, 0, 7, 900, 3}));
@@ -48,7 +42,7 @@ void pop_and_push(Rans rans) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const std::string_view bytes = ddpm::text_of(data, size);
   if (auto rans = Rans::parse(bytes)) pop_and_push(*rans);
   pop_and_push(Rans::seeded(bytes));
   if (size < 2) return 0;

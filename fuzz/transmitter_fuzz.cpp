@@ -1,21 +1,19 @@
 // Any bytes as the index of a transmitted step: finite noise, or an error.
 #include <cmath>
-#include <cstdint>
-#include <cstdlib>
-#include <string_view>
 #include <vector>
 
 #include "ddpm/codec/transmitter.h"
+#include "fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 4) return 0;
   const auto transmitter = static_cast<ddpm::Transmitter>(data[0] % 3);
   std::vector<float> z(1 + data[1] * 5 % 1200);
   const int budget = data[2] + (data[3] & 3) * 256;
-  ddpm::BitReader reader(std::string_view(reinterpret_cast<const char*>(data), size).substr(4));
+  ddpm::BitReader reader(ddpm::text_of(data + 4, size - 4));
   if (ddpm::receive(transmitter, {}, budget, reader, z)) {
     for (const float value : z) {
-      if (!(std::abs(value) < 1000)) std::abort();
+      ddpm::expect(std::abs(value) < 1000);
     }
   }
   return 0;

@@ -22,25 +22,14 @@ class CodecCli : public Cli {
     std::filesystem::copy(kGolden + "images", folder_ / "images");
   }
 
-  Outcome good(const Words& words, const Environment& environment = {}) const {
-    Outcome outcome = ddpm(words, environment);
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return outcome;
-  }
-
-  void expect_error(const Words& words, int code, const std::string& message) const {
-    const Outcome outcome = ddpm(words);
-    EXPECT_EQ(outcome.code, code) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr(message));
-    EXPECT_EQ(outcome.out, "");
+  std::vector<std::uint8_t> pixels(const std::string& file) const {
+    return value_or_throw(read_png(folder_ / file)).pixels;
   }
 
   void expect_images(const std::string& folder, int count) const {
     for (int i = 0; i < count; ++i) {
       const std::string name = fmt::format("/{:06}.png", i);
-      EXPECT_EQ(value_or_throw(read_png(folder_ / (folder + name))).pixels,
-                value_or_throw(read_png(kGolden + "images" + name)).pixels)
-          << name;
+      EXPECT_EQ(pixels(folder + name), pixels("images" + name)) << name;
     }
   }
 };
@@ -74,8 +63,7 @@ TEST_F(CodecCli, EveryInstructionSetAndThreadCountMakesAndReadsTheGoldenFiles) {
       }
       for (int i = 0; i < 5; ++i) {
         const std::string name = fmt::format("/{:06}.png", i);
-        EXPECT_EQ(value_or_throw(read_png(folder_ / (folder + name))).pixels,
-                  value_or_throw(read_png(kGolden + "lossy" + name)).pixels);
+        EXPECT_EQ(pixels(folder + name), value_or_throw(read_png(kGolden + "lossy" + name)).pixels);
       }
     }
   }
@@ -87,11 +75,23 @@ TEST_F(CodecCli, AFileFindsItsModelByItsFingerprint) {
   good({"compress", kModel, "images/000000.png", "--mode", "lossless", "-o", "x.ddpc"});
   const Outcome outcome = good({"decompress", "x.ddpc", "-o", "x.png"}, environment);
   EXPECT_THAT(outcome.out, HasSubstr("x.png: 1 image, the originals"));
-  EXPECT_EQ(value_or_throw(read_png(folder_ / "x.png")).pixels,
-            value_or_throw(read_png(kGolden + "images/000000.png")).pixels);
+  EXPECT_EQ(pixels("x.png"), pixels("images/000000.png"));
   expect_error({"decompress", "x.ddpc", "-o", "x.png"}, 3, "none has the file's fingerprint");
   expect_error({"decompress", "x.ddpc", "-o", "x.png", "--model", "fashion-mnist"}, 3,
                "try without --model");
+}
+
+// A model that is half copied hides no other, and is told of where none fits.
+TEST_F(CodecCli, ABrokenModelFolderHidesNoOther) {
+  folder_.write("models/a/diffusion_pytorch_model.safetensors", "");
+  std::filesystem::copy(kModel, folder_ / "models/b", std::filesystem::copy_options::recursive);
+  const Environment environment{{"DDPM_MODELS", "models"}};
+  good({"decompress", kGolden + "lossless.ddpc", "-o", "x/"}, environment);
+  expect_images("x", 5);
+  std::filesystem::remove_all(folder_ / "models/b");
+  const Outcome outcome = ddpm({"decompress", kGolden + "lossless.ddpc", "-o", "y/"}, environment);
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("models/a ([base] read models/a/config.json: no such file)"));
 }
 
 TEST_F(CodecCli, TruncatedAndWholeFilesAreVerified) {
@@ -101,23 +101,78 @@ TEST_F(CodecCli, TruncatedAndWholeFilesAreVerified) {
   good({"truncate", "x.ddpc", "--bytes", "90", "-o", "cut.ddpc"});
   EXPECT_LE(bytes("cut.ddpc").size(), 90U);
   EXPECT_THAT(good({"verify", "cut.ddpc", "images", "--model", kModel}).out, HasSubstr("PSNR"));
+  expect_error({"verify", "x.ddpc", "images", "-n", "4", "--model", kModel}, 3,
+               "the file has 5 images, IN 4 images");
+  std::filesystem::copy(folder_ / "images", folder_ / "others");
+  std::filesystem::copy_file(folder_ / "images/000001.png", folder_ / "others/000000.png",
+                             std::filesystem::copy_options::overwrite_existing);
+  const Outcome others = ddpm({"verify", "x.ddpc", "others", "--model", kModel});
+  EXPECT_EQ(others.code, 3);
+  EXPECT_THAT(others.err, HasSubstr("x.ddpc holds other images than IN"));
   good({"decompress", "cut.ddpc", "-o", "a/", "--model", kModel});
   good({"decompress", "x.ddpc", "--bytes", "90", "-o", "b/", "--model", kModel, "--frames", "f"});
   EXPECT_EQ(tree(folder_ / "a"), tree(folder_ / "b"));
   EXPECT_TRUE(std::filesystem::exists(folder_ / "f/0000.png"));
-  const Json j = value_or_throw(
-      parse_json(good({"verify", "x.ddpc", "images", "--model", kModel, "--json"}).out, "out"));
+  const Json j = json_of({"verify", "x.ddpc", "images", "--model", kModel, "--json"});
   EXPECT_EQ(j.find("schema")->text, "ddpm.verify/1");
   EXPECT_TRUE(j.find("equal")->truth);
+  EXPECT_TRUE(j.find("exact")->truth);
+  EXPECT_EQ(number(j, "images"), 5);
 }
 
-TEST_F(CodecCli, LimitsAreKept) {
-  good({"compress", kModel, "images", "--bytes", "100", "-o", "x.ddpc"});
-  EXPECT_LE(bytes("x.ddpc").size(), 100U);
-  good({"compress", kModel, "images/000001.png", "--bpp", "2", "-o", "y.ddpc"});
-  EXPECT_LE(bytes("y.ddpc").size(), 16U);
-  good({"compress", kModel, "images/000001.png", "--upto", "10", "-o", "z.ddpc"});
-  good({"compress", kModel, "images/000001.png", "--psnr", "15", "-o", "p.ddpc"});
+TEST_F(CodecCli, LimitsAreKeptAndUsed) {
+  const auto compressed = [&](const std::string& in, const Words& limit) {
+    Words words = {"compress", kModel, in, "-o", "x.ddpc"};
+    words.insert(words.end(), limit.begin(), limit.end());
+    good(words);
+    return bytes("x.ddpc").size();
+  };
+  const std::size_t all = compressed("images", {});
+  ASSERT_GT(all, 100U);
+  EXPECT_LE(compressed("images", {"--bytes", "100"}), 100U);
+  EXPECT_GE(bytes("x.ddpc").size(), 98U);
+  const std::string one = "images/000001.png";
+  const std::size_t whole = compressed(one, {});
+  EXPECT_EQ(compressed(one, {"--bpp", "2"}), 16U);  // of 64 pixels
+  EXPECT_LT(compressed(one, {"--upto", "60"}), whole);
+  EXPECT_LT(compressed(one, {"--psnr", "15"}), whole);
+  EXPECT_GE(number(json_of({"verify", "x.ddpc", one, "--model", kModel, "--json"}), "psnr"), 15);
+}
+
+TEST_F(CodecCli, JsonSaysWhatWasWritten) {
+  const std::string one = "images/000001.png";
+  const Json packed = json_of({"compress", kModel, one, "-o", "x.ddpc", "--json"});
+  EXPECT_EQ(packed.find("schema")->text, "ddpm.compress/1");
+  EXPECT_EQ(packed.find("mode")->text, "lossy");
+  const auto size = static_cast<double>(bytes("x.ddpc").size());
+  EXPECT_EQ(number(packed, "bytes"), size);
+  EXPECT_DOUBLE_EQ(number(packed, "bits_per_pixel"), size * 8 / 64);
+  const Json back = json_of({"decompress", "x.ddpc", "-o", "x.png", "--model", kModel, "--json"});
+  EXPECT_EQ(back.find("schema")->text, "ddpm.decompress/1");
+  EXPECT_FALSE(back.find("exact")->truth);
+  EXPECT_TRUE(back.find("complete")->truth);
+}
+
+// mean is the default; the samplers go on from what 20 bytes tell, each in its way.
+TEST_F(CodecCli, LossyImagesAreFinishedAsTheyAreAskedFor) {
+  good({"compress", kModel, "images/000001.png", "--bytes", "20", "-o", "x.ddpc"});
+  for (const std::string recon : {"mean", "flow", "ancestral"}) {
+    good({"decompress", "x.ddpc", "-o", recon + ".png", "--recon", recon, "--model", kModel});
+  }
+  good({"decompress", "x.ddpc", "-o", "usual.png", "--model", kModel});
+  EXPECT_EQ(pixels("usual.png"), pixels("mean.png"));
+  EXPECT_NE(pixels("flow.png"), pixels("mean.png"));
+  EXPECT_NE(pixels("flow.png"), pixels("ancestral.png"));
+}
+
+TEST_F(CodecCli, OneImageIsReadOutOfMany) {
+  const std::string chain = kGolden + "chain.ddpc";
+  good({"decompress", chain, "--image", "3", "-o", "x.png", "--model", kModel});
+  EXPECT_EQ(pixels("x.png"), pixels("images/000003.png"));
+  const Outcome beyond =
+      ddpm({"decompress", chain, "--image", "5", "-o", "y.png", "--model", kModel});
+  EXPECT_EQ(beyond.code, 3);
+  EXPECT_THAT(beyond.err, HasSubstr("got image 5, expected 0..4"));
 }
 
 TEST_F(CodecCli, InfoTellsTheFields) {
@@ -125,10 +180,17 @@ TEST_F(CodecCli, InfoTellsTheFields) {
   const Environment environment{{"DDPM_MODELS", kGolden}};
   const Outcome outcome = good({"info", kGolden + "progressive.ddpc"}, environment);
   EXPECT_THAT(outcome.out, HasSubstr("expected PSNR"));
-  const Json j = value_or_throw(
-      parse_json(good({"info", kGolden + "progressive.ddpc", "--json"}, environment).out, "out"));
+  const Json j = json_of({"info", kGolden + "progressive.ddpc", "--json"}, environment);
   EXPECT_EQ(j.find("kind")->text, "ddpc");
-  EXPECT_GT(j.find("segments")->items.size(), 2U);
+  EXPECT_EQ(number(j, "images"), 5);
+  EXPECT_EQ(j.find("transmitter")->text, "hadamard");
+  EXPECT_EQ(j.find("model")->text.size(), 16U);
+  const auto& segments = j.find("segments")->items;
+  ASSERT_GT(segments.size(), 2U);
+  for (std::size_t i = 1; i < segments.size(); ++i) {
+    EXPECT_LT(number(segments[i], "t"), number(segments[i - 1], "t"));
+    EXPECT_GE(number(segments[i], "bits"), number(segments[i - 1], "bits"));
+  }
 }
 
 TEST_F(CodecCli, CalibrationIsWrittenOnceAndMakesShorterFiles) {
@@ -149,6 +211,19 @@ TEST_F(CodecCli, RateAndDistortionStandInATable) {
        {"ideal KL,", "ddpm payload,", "ddpm,\"chain\"", "png,\"sheet\"", "gzip,"}) {
     EXPECT_THAT(outcome.out, HasSubstr(row));
   }
+  const Json j = json_of({"rd", kModel, "images", "-n", "3", "--json"});
+  double single = -1;
+  for (const Json& row : j.find("rows")->items) {
+    EXPECT_DOUBLE_EQ(number(row, "bits_per_dim"), number(row, "bytes_per_image") * 8 / 64);
+    if (row.find("setting")->text != "lossless, one file an image") continue;
+    if (row.find("codec")->text == "ddpm") single = number(row, "bytes_per_image");
+  }
+  double bytes_of_three = 0;
+  for (int i = 0; i < 3; ++i) {
+    good({"compress", kModel, fmt::format("images/{:06}.png", i), "--mode", "lossless", "-o", "x"});
+    bytes_of_three += static_cast<double>(bytes("x").size());
+  }
+  EXPECT_DOUBLE_EQ(single, bytes_of_three / 3);
 }
 
 TEST_F(CodecCli, WrongInputIsRefusedByName) {

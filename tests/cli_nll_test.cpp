@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-// Trained once: a model of 20 steps on 8 x 8 squares.
+// A model of 20 steps on 8 x 8 squares.
 class Nll : public Cli {
  protected:
   void SetUp() override {
@@ -32,29 +32,10 @@ class Nll : public Cli {
   Json json(const Words& more) const {
     Words all = words(more);
     all.push_back("--json");
-    const Outcome outcome = ddpm(all);
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return value_or_throw(parse_json(outcome.out, "stdout"));
+    return json_of(all);
   }
 
-  static double number(const Json& json, const char* key) {
-    const Json* value = json.find(key);
-    EXPECT_TRUE(value != nullptr && value->real()) << key;
-    return value != nullptr ? value->real().value_or(NAN) : NAN;
-  }
-
-  void expect_error(const Words& all, int code, const std::string& message) const {
-    const Outcome outcome = ddpm(all);
-    EXPECT_EQ(outcome.code, code) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr(message));
-    EXPECT_EQ(outcome.out, "");
-  }
-
-  std::string text(const Words& more) const {
-    const Outcome outcome = ddpm(words(more));
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return outcome.out;
-  }
+  std::string text(const Words& more) const { return good(words(more)).out; }
 };
 
 TEST_F(Nll, TellsTheBoundTermByTerm) {

@@ -9,6 +9,7 @@
 #include "ddpm/image/png.h"
 #include "ddpm/net/strict_json.h"
 #include "tests/cli_fixture.h"
+#include "tests/tiny_models.h"
 
 namespace ddpm::test {
 namespace {
@@ -18,10 +19,7 @@ using testing::HasSubstr;
 
 class Sample : public Cli {
  protected:
-  void SetUp() override {
-    Cli::SetUp();
-    train();
-  }
+  void SetUp() override { write_files(folder_, "runs/tiny", model_files(tiny_model({}))); }
 
   Outcome sample(const Words& more) const {
     Words words = {"sample", "runs/tiny", "--plan", "ddim:2", "--threads", "1"};
@@ -68,13 +66,13 @@ TEST_F(Sample, NpzHoldsThePixelsOfThePngs) {
 
 TEST_F(Sample, KilledAndStartedAgainGivesTheSameBytes) {
   for (const std::string out : {"x.npy", "x.npz"}) {
-    const Words words = {"sample",  "runs/tiny", "-n", "800", "--plan",
+    const Words words = {"sample",  "runs/tiny", "-n", "400", "--plan",
                          "ddpm:20", "--seed",    "4",  "-o",  out};
     kill_midway(words, folder_ / (out + ".part.json"));
     EXPECT_FALSE(fs::exists(folder_ / out));
     const Outcome second = ddpm(words);
     ASSERT_EQ(second.code, 0) << second.err;
-    EXPECT_THAT(second.err, testing::ContainsRegex("[0-9]+ of 800 images are there; going on"));
+    EXPECT_THAT(second.err, testing::ContainsRegex("[0-9]+ of 400 images are there; going on"));
     const std::string resumed = bytes(out);
     EXPECT_FALSE(fs::exists(folder_ / (out + ".part")));
     EXPECT_FALSE(fs::exists(folder_ / (out + ".part.json")));

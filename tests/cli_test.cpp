@@ -159,6 +159,10 @@ TEST_F(Cli, ForwardGoesFromTheImageToNoise) {
     }
   }
   EXPECT_FALSE(same);  // the second frame
+  for (const char* schedule : {"sigmoid:50", "logsnr:20", "table,betas=0.1/0.2"}) {
+    EXPECT_EQ(ddpm({"forward", schedule, "a.png", "--frames", "3", "-o", "g.png"}).code, 0)
+        << schedule;
+  }
 }
 
 TEST_F(Cli, DataCountsClassesAndDuplicates) {

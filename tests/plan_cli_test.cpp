@@ -36,8 +36,9 @@ constexpr const char* kDriver =
     "    mean = [0.3 * v * math.cos(t / 300) + 0.1 * math.sin(3 * v + t / 100) for v in x]\n"
     "    return mean + [math.sin(0.7 * v + t / 250) for v in x]\n"
     "noise = lambda row, i: 1.2 * math.sin(1.7 * row + 0.9 * i + 0.3)\n"
-    "x = [0.35, 1.21, 1.34, 0.66, -0.42]\n"
-    "print(*map(repr, run_plan.run(json.load(open('plan.json')), network, x, noise)))\n";
+    "for plan in sys.argv[2:]:\n"
+    "    x = [0.35, 1.21, 1.34, 0.66, -0.42]\n"
+    "    print(*map(repr, run_plan.run(json.load(open(plan)), network, x, noise)))\n";
 
 Vector numbers(const std::string& text) {
   std::istringstream in(text);
@@ -50,6 +51,9 @@ TEST(PlanCli, PythonRunsThePrintedPlanAsTheProgramDoes) {
   if (!has_python()) GTEST_SKIP() << "no python3";
   TempFolder folder;
   const Schedule schedule = Schedule::linear();
+  std::vector<std::string> specs;
+  std::vector<Vector> wanted;
+  Words python = {"python3", "-c", kDriver, kDocs};
   for (const char* spec :
        {"ddpm:20", "ddim:20,eta=0.5", "ddim:9,threshold=0.7,threshold_max=2", "dpmpp:12,order=3",
         "dpmpp:12,algorithm=sde-dpmsolver++,singlestep=yes", "unipc:12,order=3,type=bh1",
@@ -61,15 +65,23 @@ TEST(PlanCli, PythonRunsThePrintedPlanAsTheProgramDoes) {
     const Outcome plan = run(folder.path(), ddpm({"plan", "linear:1000", "--plan", spec, "--json",
                                                   "--prediction", "v", "--variance", variance}));
     ASSERT_EQ(plan.code, 0) << plan.err;
-    folder.write("plan.json", plan.out);
-    const Outcome python =
-        run(folder.path(), {"python3", "-c", kDriver, kDocs}, {{"PYTHONDONTWRITEBYTECODE", "1"}});
-    ASSERT_EQ(python.code, 0) << python.err;
+    python.push_back(fmt::format("{}.json", specs.size()));
+    folder.write(python.back(), plan.out);
+    specs.emplace_back(spec);
     const ModelView view{Prediction::v, parse_variance(variance)};
-    const Vector want = ddpm::run(parse_plan(spec, schedule, view), network, noise, kStart);
-    const Vector got = numbers(python.out);
-    ASSERT_EQ(got.size(), want.size()) << python.out;
-    for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-9) << spec;
+    wanted.push_back(ddpm::run(parse_plan(spec, schedule, view), network, noise, kStart));
+  }
+  const Outcome outcome = run(folder.path(), python, {{"PYTHONDONTWRITEBYTECODE", "1"}});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  std::istringstream lines(outcome.out);
+  for (std::size_t k = 0; k < specs.size(); ++k) {
+    std::string line;
+    ASSERT_TRUE(std::getline(lines, line)) << specs[k];
+    const Vector got = numbers(line);
+    ASSERT_EQ(got.size(), wanted[k].size()) << specs[k] << ": " << line;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      EXPECT_NEAR(got[i], wanted[k][i], 1e-9) << specs[k];
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "ddpm/base/exact.h"
+#include "ddpm/base/worst_for_test.h"
 
 namespace ddpm {
 namespace {
@@ -12,18 +13,6 @@ namespace {
 // and exp's or log's error, twice.
 constexpr double kTol = 2e-15;
 constexpr double kInf = std::numeric_limits<double>::infinity();
-
-template <class F, class G>
-double worst_relative(F ours, G reference, double from, double to, int n = 100'000) {
-  double worst = 0;
-  for (int i = 0; i <= n; ++i) {
-    const double x = from + (to - from) * i / n;
-    const long double want = reference(static_cast<long double>(x));
-    if (want == 0) continue;
-    worst = std::max(worst, static_cast<double>(std::abs((ours(x) - want) / want)));
-  }
-  return worst;
-}
 
 constexpr auto kErf = [](long double x) { return std::erf(x); };
 constexpr auto kErfc = [](long double x) { return std::erfc(x); };

@@ -5,24 +5,14 @@
 #include <cmath>
 #include <limits>
 
+#include "ddpm/base/worst_for_test.h"
+
 namespace ddpm {
 namespace {
 
 // The reference is libm in long double (64-bit mantissa): its own error is below 1e-19 relative.
 // A double's rounding alone costs 1.1e-16 relative; the header promises 4e-16.
 constexpr double kTol = 4e-16;
-
-template <class F, class G>
-double worst_relative(F ours, G reference, double from, double to, int n) {
-  double worst = 0;
-  for (int i = 0; i <= n; ++i) {
-    const double x = from + (to - from) * i / n;
-    const long double want = reference(static_cast<long double>(x));
-    if (want == 0) continue;
-    worst = std::max(worst, static_cast<double>(std::abs((ours(x) - want) / want)));
-  }
-  return worst;
-}
 
 template <class F, class G>
 double worst_absolute(F ours, G reference, double from, double to, int n) {

@@ -7,6 +7,8 @@
 #include <new>
 #include <optional>
 
+#include "ddpm/base/bytes.h"
+
 namespace ddpm {
 namespace {
 
@@ -19,10 +21,7 @@ constexpr std::uint32_t kIn64 = 0xFFFFFFFF;    // the value stands in the ZIP64 
 
 // Little-endian number of `size` bytes at `at`; the caller has checked the range.
 std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t size) {
-  std::uint64_t value = 0;
-  for (std::size_t i = size; i-- > 0;)
-    value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-  return value;
+  return little_endian(bytes.substr(at, size));
 }
 
 bool inside(std::string_view bytes, std::uint64_t at, std::uint64_t size) {
@@ -111,25 +110,16 @@ bool inflate_all(std::string_view packed, std::string& out) {
   return status == Z_STREAM_END && made == out.size();
 }
 
-void append(std::string& out, std::uint64_t value, int size) {
-  for (int i = 0; i < size; ++i) out += static_cast<char>(value >> 8 * i & 255);
-}
-
-std::uint32_t crc_of(std::string_view bytes) {
-  return static_cast<std::uint32_t>(
-      ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
 // What local header and central directory share: version, flags, method, date, checksum, sizes.
 void append_common(std::string& out, const std::string& name, const std::string& content) {
-  append(out, 20, 2);
-  append(out, 0, 4);         // no flags, stored
-  append(out, 0x210000, 4);  // 00:00:00, 1980-01-01
-  append(out, crc_of(content), 4);
-  append(out, content.size(), 4);
-  append(out, content.size(), 4);
-  append(out, name.size(), 2);
-  append(out, 0, 2);  // no extra field
+  append_little_endian(out, 20, 2);
+  append_little_endian(out, 0, 4);         // no flags, stored
+  append_little_endian(out, 0x210000, 4);  // 00:00:00, 1980-01-01
+  append_little_endian(out, crc32_of(content), 4);
+  append_little_endian(out, content.size(), 4);
+  append_little_endian(out, content.size(), 4);
+  append_little_endian(out, name.size(), 2);
+  append_little_endian(out, 0, 2);  // no extra field
 }
 
 }  // namespace
@@ -196,7 +186,7 @@ Result<std::string> read_zip_entry(std::string_view bytes, const ZipEntry& entry
     out.resize(entry.size);
     if (!inflate_all(packed, out)) return broken("has broken deflate data");
   }
-  if (crc_of(out) != entry.crc) return broken("has a wrong checksum");
+  if (crc32_of(out) != entry.crc) return broken("has a wrong checksum");
   return out;
 }
 
@@ -204,13 +194,13 @@ std::string write_zip(const std::vector<std::pair<std::string, std::string>>& en
   std::string out, directory;
   for (const auto& [name, content] : entries) {
     DDPM_CHECK(name.size() < 65536 && content.size() < kIn64 && out.size() < kIn64);
-    append(directory, kCentral, 4);
-    append(directory, 20, 2);
+    append_little_endian(directory, kCentral, 4);
+    append_little_endian(directory, 20, 2);
     append_common(directory, name, content);
     directory.append(10, '\0');  // comment, disk, attributes
-    append(directory, out.size(), 4);
+    append_little_endian(directory, out.size(), 4);
     directory += name;
-    append(out, kLocal, 4);
+    append_little_endian(out, kLocal, 4);
     append_common(out, name, content);
     out += name;
     out += content;
@@ -218,13 +208,13 @@ std::string write_zip(const std::vector<std::pair<std::string, std::string>>& en
   const std::size_t start = out.size();
   DDPM_CHECK(entries.size() < 65535 && start < kIn64);
   out += directory;
-  append(out, kEnd, 4);
-  append(out, 0, 4);
-  append(out, entries.size(), 2);
-  append(out, entries.size(), 2);
-  append(out, directory.size(), 4);
-  append(out, start, 4);
-  append(out, 0, 2);
+  append_little_endian(out, kEnd, 4);
+  append_little_endian(out, 0, 4);
+  append_little_endian(out, entries.size(), 2);
+  append_little_endian(out, entries.size(), 2);
+  append_little_endian(out, directory.size(), 4);
+  append_little_endian(out, start, 4);
+  append_little_endian(out, 0, 2);
   return out;
 }
 

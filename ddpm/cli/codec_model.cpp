@@ -47,8 +47,6 @@ std::uint64_t limited(std::uint64_t size, std::uint64_t count) {
   return count == 0 ? size : std::min(size, count);
 }
 
-}  // namespace
-
 Fingerprint fingerprint_of_folder(const fs::path& folder) {
   std::vector<std::string> contents;
   for (const fs::path& file : codec_files(folder)) {
@@ -60,38 +58,64 @@ Fingerprint fingerprint_of_folder(const fs::path& folder) {
   return fingerprint_of(parts);
 }
 
-fs::path find_codec_model(const Fingerprint& wanted, const std::string& given) {
-  const std::string name =
-      fmt::format("{:0{}x}", wanted.value >> (64 - wanted.bits), wanted.bits / 4);
+// None: a folder that can't be read; `why` is then what is wrong with it.
+std::optional<Fingerprint> try_fingerprint(const fs::path& folder, std::string& why) {
+  try {
+    return fingerprint_of_folder(folder);
+  } catch (const Error& error) {
+    why = error.what();
+    return {};
+  }
+}
+
+}  // namespace
+
+std::string fingerprint_text(const Fingerprint& f) {
+  return fmt::format("{:0{}x}", f.value >> (64 - f.bits), f.bits / 4);
+}
+
+CodecFolder open_codec_model(const std::string& name) {
+  Model model = open_model(name);
+  const Fingerprint fingerprint = fingerprint_of_folder(model.folder);
+  return {std::move(model), fingerprint};
+}
+
+CodecFolder find_codec_model(const Fingerprint& wanted, const std::string& given) {
   if (!given.empty()) {
-    const fs::path folder = open_model(given).folder;
-    if (wanted.matches(fingerprint_of_folder(folder).value)) return folder;
+    CodecFolder folder = open_codec_model(given);
+    if (wanted.matches(folder.fingerprint.value)) return folder;
     throw Error(
         ExitCode::bad_input,
         "[cli] model: got {} with fingerprint {:016x}, the file needs {}; try without --model",
-        given, fingerprint_of_folder(folder).value, name);
+        given, folder.fingerprint.value, fingerprint_text(wanted));
   }
   std::string looked;
   for (const fs::path& folder : known_models()) {
     std::error_code none;
     if (!fs::exists(codec_files(folder)[1], none)) continue;
-    if (wanted.matches(fingerprint_of_folder(folder).value)) return folder;
-    looked += (looked.empty() ? "" : ", ") + folder.string();
+    std::string why;
+    const auto fingerprint = try_fingerprint(folder, why);
+    if (fingerprint && wanted.matches(fingerprint->value)) {
+      return {open_model(folder.string()), *fingerprint};
+    }
+    looked +=
+        (looked.empty() ? "" : ", ") + folder.string() + (why.empty() ? "" : " (" + why + ")");
   }
   throw Error(
       ExitCode::bad_input,
       "[cli] model: none has the file's fingerprint {}; looked at {}; try --model FOLDER, or "
       "DDPM_MODELS with the folder of your models",
-      name, looked.empty() ? "no model" : looked);
+      fingerprint_text(wanted), looked.empty() ? "no model" : looked);
 }
 
-CodecSession::CodecSession(const Model& model, int threads, int max_batch)
+CodecSession::CodecSession(const CodecFolder& folder, int threads, int max_batch)
     : pool_(thread_count(threads)),
-      denoiser_(cpu::make_denoiser(model.graph, model.params, max_batch, pool_)) {
+      denoiser_(cpu::make_denoiser(folder.model.graph, folder.model.params, max_batch, pool_)) {
+  const Model& model = folder.model;
   model_.schedule = model.schedule;
   model_.view = model.view;
   model_.shape = image_shape(model);
-  model_.fingerprint = fingerprint_of_folder(model.folder);
+  model_.fingerprint = folder.fingerprint;
   if (model.codec.is(Json::Kind::null)) {
     print_note(
         "the model was never calibrated for the codec, so that files are longer than need be; "
@@ -159,5 +183,7 @@ double psnr_of(const std::vector<Image>& a, const std::vector<Image>& b) {
   if (sum == 0) return std::numeric_limits<double>::infinity();
   return 10 * std::log10(255.0 * 255 * count / sum);
 }
+
+double psnr_of_error(double error) { return 10 * std::log10(4 / std::max(error, 1e-12)); }
 
 }  // namespace ddpm::cli

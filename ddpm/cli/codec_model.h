@@ -12,19 +12,28 @@
 
 namespace ddpm::cli {
 
-/// Of the files of a model folder, as they lie there.
-Fingerprint fingerprint_of_folder(const std::filesystem::path& folder);
+/// A model, and the fingerprint of its files as they lie there.
+struct CodecFolder {
+  Model model;
+  Fingerprint fingerprint;
+};
 
-/// The folder of the model that a file needs: `given` if it is not empty, else the first that fits
-/// of the shipped and installed ones and those of $DDPM_MODELS. Throws Error (bad_input) that says
-/// where it looked.
-std::filesystem::path find_codec_model(const Fingerprint& wanted, const std::string& given);
+/// MODEL of the command line.
+CodecFolder open_codec_model(const std::string& name);
+
+/// The model that a file needs: `given` if it is not empty, else the first that fits of the shipped
+/// and installed ones and those of $DDPM_MODELS; folders that can't be read are passed over. Throws
+/// Error (bad_input) that says where it looked.
+CodecFolder find_codec_model(const Fingerprint& wanted, const std::string& given);
+
+/// As many hexadecimal digits as are known.
+std::string fingerprint_text(const Fingerprint& fingerprint);
 
 /// A network and all that the codec asks of its model. Not to be moved: parts refer to one another.
 class CodecSession {
  public:
   /// Says in a note when the model was never calibrated.
-  CodecSession(const Model& model, int threads, int max_batch);
+  CodecSession(const CodecFolder& folder, int threads, int max_batch);
   CodecSession(const CodecSession&) = delete;
   CodecSession& operator=(const CodecSession&) = delete;
 
@@ -62,5 +71,8 @@ std::vector<Image> open_images(const std::vector<std::string>& names, std::uint6
 /// 10 log10(255^2 / mean square error) over all images; infinity when they are equal. Sizes are
 /// equal in pairs.
 double psnr_of(const std::vector<Image>& a, const std::vector<Image>& b);
+
+/// Of a mean square error in [-1, 1]; at most 126 dB.
+double psnr_of_error(double error);
 
 }  // namespace ddpm::cli

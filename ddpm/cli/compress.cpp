@@ -8,6 +8,7 @@
 #include "ddpm/cli/options.h"
 #include "ddpm/cli/output.h"
 #include "ddpm/codec/calibrate.h"
+#include "ddpm/codec/tiles.h"
 
 namespace ddpm::cli {
 namespace {
@@ -38,10 +39,7 @@ std::uint64_t pixels_of(const std::vector<Image>& images) {
 
 std::uint64_t items_in(const std::vector<Image>& images, Shape tile) {
   std::uint64_t items = 0;
-  for (const Image& image : images) {
-    items += std::uint64_t{1} * ((image.width + tile.w - 1) / tile.w) *
-             ((image.height + tile.h - 1) / tile.h);
-  }
+  for (const Image& image : images) items += tile_count(image.width, image.height, tile);
   return items;
 }
 
@@ -92,7 +90,8 @@ void print_result(const CompressArgs& args, const std::vector<Image>& images, st
 }
 
 void run_calibrate(const CompressArgs& args) {
-  Model model = open_model(args.model);
+  CodecFolder folder{open_model(args.model), {}};  // no file is made: no fingerprint is needed
+  Model& model = folder.model;
   if (!model.codec.is(Json::Kind::null)) {
     throw Error(
         "[cli] calibrate: {} is calibrated already, and files made with it need it as it is; try a "
@@ -108,7 +107,7 @@ void run_calibrate(const CompressArgs& args) {
   }
   items.resize(std::min<std::size_t>(items.size(), count));
   model.codec = tables_json(nominal_tables(model.schedule));  // the session's are not used
-  CodecSession session(model, args.threads, kMaxBatch);
+  CodecSession session(folder, args.threads, kMaxBatch);
   const auto times = std::ssize(calibration_times(model.schedule.T()));
   CallProgress progress("calibrate", session.predictor(), times * std::ssize(items));
   const Measured measured = measure(session.predictor(), items, progress.callback());
@@ -134,13 +133,13 @@ void run_compress(const CompressArgs& args) {
   check_limits(args);
   if (args.out.empty()) throw Error("[cli] compress: got no -o, expected -o OUT.ddpc");
   check_output_file(args.out);
-  const Model model = open_model(args.model);
+  const CodecFolder folder = open_codec_model(args.model);
   const std::vector<Image> images = open_images(args.in, args.count);
   if (images.empty()) throw Error("[cli] compress: got no images");
   CompressOptions options = options_of(args, images);
-  const std::uint64_t items = items_in(images, image_shape(model));
+  const std::uint64_t items = items_in(images, image_shape(folder.model));
   const bool one_by_one = options.mode == CodecMode::chain;
-  CodecSession session(model, args.threads, one_by_one ? 1 : kMaxBatch);
+  CodecSession session(folder, args.threads, one_by_one ? 1 : kMaxBatch);
   const std::int64_t calls = calls_of(session.model(), options.mode, items);
   print_note(fmt::format("{} in {}: at most {} calls of the network, about {}",
                          counted(std::ssize(images), "image"),

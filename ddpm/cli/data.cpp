@@ -151,7 +151,7 @@ Image first_images(const Dataset& data, int count) {
     images.push_back(image_from_floats(floats, shape));
   }
   if (images.empty()) throw Error(ExitCode::bad_input, "[cli] data: no image can be read");
-  return image_grid(images, grid_columns(static_cast<std::int64_t>(images.size())));
+  return image_grid(images, grid_columns(images.size()));
 }
 
 void run_data(const DataArgs& args) {

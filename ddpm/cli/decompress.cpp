@@ -46,18 +46,20 @@ auto frame_writer(const fs::path& folder, int& frames) {
     const bool grid = images.size() > 1 && std::ranges::all_of(images, [&](const Image& image) {
                         return image.width == images[0].width && image.height == images[0].height;
                       });
-    int columns = 1;
-    while (columns * columns < std::ssize(images)) ++columns;
     write_png(folder / fmt::format("{:04}.png", frames++),
-              grid ? image_grid(images, columns) : images[0]);
+              grid ? image_grid(images, grid_columns(images.size())) : images[0]);
   };
 }
 
 Decompressed decode(const DecompressArgs& args, const std::string& bytes) {
   const ReadContainer file = value_or_throw(read_container(bytes));
-  const Model model = open_model(find_codec_model(file.container.model, args.model).string());
   const CodecMode mode = file.container.mode;
-  CodecSession session(model, args.threads, mode == CodecMode::chain ? 1 : kMaxBatch);
+  if (!args.frames.empty() && (mode == CodecMode::chain || mode == CodecMode::lossless)) {
+    throw Error("[cli] decompress: got --frames for a {} file, expected lossy or progressive",
+                name_of(mode));
+  }
+  CodecSession session(find_codec_model(file.container.model, args.model), args.threads,
+                       mode == CodecMode::chain ? 1 : kMaxBatch);
   DecompressOptions options;
   options.recon = parse_recon(args.recon);
   std::uint64_t items = items_of(file.container);
@@ -68,10 +70,6 @@ Decompressed decode(const DecompressArgs& args, const std::string& bytes) {
   int frames = 0;
   const fs::path folder = args.frames;
   if (!args.frames.empty()) {
-    if (mode == CodecMode::chain || mode == CodecMode::lossless) {
-      throw Error("[cli] decompress: got --frames for a {} file, expected lossy or progressive",
-                  name_of(mode));
-    }
     make_folders(folder);
     options.frame = frame_writer(folder, frames);
   }
@@ -86,7 +84,7 @@ Decompressed decode(const DecompressArgs& args, const std::string& bytes) {
 
 bool is_folder(const std::string& path) {
   std::error_code none;
-  return path.back() == '/' || fs::is_directory(path, none);
+  return path.ends_with('/') || fs::is_directory(path, none);
 }
 
 void check_out(const DecompressArgs& args, const Container& c) {
@@ -141,8 +139,8 @@ void check_same_sizes(const std::vector<Image>& got, const std::vector<Image>& w
 
 void run_verify(const DecompressArgs& args) {
   const std::string bytes = read_ddpc(args);
-  const Decompressed result = decode(args, bytes);
   const std::vector<Image> wanted = open_images(args.in, args.count);
+  const Decompressed result = decode(args, bytes);
   check_same_sizes(result.images, wanted);
   const double psnr = psnr_of(result.images, wanted);
   const bool equal = std::isinf(psnr);

@@ -59,12 +59,4 @@ void Chain::run(std::span<float> x, int from, std::uint64_t first, std::uint64_t
   });
 }
 
-std::vector<Image> images_of(std::span<const float> x, Shape shape) {
-  std::vector<Image> images;
-  for (std::size_t i = 0; i < x.size(); i += shape.size()) {
-    images.push_back(image_from_floats(x.subspan(i, shape.size()), shape));
-  }
-  return images;
-}
-
 }  // namespace ddpm::cli

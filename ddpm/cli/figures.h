@@ -58,7 +58,4 @@ class Chain {
   SignalWatch watch_;
 };
 
-/// The n images of x, [n, C, H, W].
-std::vector<Image> images_of(std::span<const float> x, Shape shape);
-
 }  // namespace ddpm::cli

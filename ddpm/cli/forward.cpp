@@ -1,6 +1,5 @@
 // ddpm forward MODEL|SCHEDULE IMAGE: the forward process, seen (Figure 2 of the paper, left to
 // right).
-#include <array>
 #include <cmath>
 
 #include "ddpm/base/error.h"
@@ -22,20 +21,6 @@ struct ForwardArgs {
   std::uint64_t seed = 0;
   bool json = false;
 };
-
-bool is_schedule(const std::string& text) {
-  const std::string name = text.substr(0, text.find(':'));
-  return name == "linear" || name == "cosine" || name == "constant";
-}
-
-Schedule schedule_of(const std::string& process) {
-  if (is_schedule(process)) return Schedule::parse(process);
-  try {
-    return open_model(process).schedule;
-  } catch (const Error& error) {
-    throw Error(error.code(), "{}; or try a schedule, as linear:1000", error.what());
-  }
-}
 
 // t = 0..T, as evenly as whole numbers allow.
 std::vector<int> frame_times(int T, int frames) {
@@ -115,7 +100,7 @@ void print_as_json(const ForwardArgs& args, const Schedule& schedule,
 
 void run_forward(const ForwardArgs& args) {
   check_output_file(args.out);
-  const Schedule schedule = schedule_of(args.process);
+  const Schedule schedule = open_process(args.process).schedule;
   if (args.frames > schedule.T() + 1) {
     throw Error("[cli] forward: got {} frames, expected 2..{}, since t runs from 0 to {}",
                 args.frames, schedule.T() + 1, schedule.T());

@@ -14,24 +14,20 @@ namespace {
 
 constexpr std::size_t kMostGroups = 20, kMostItems = 64;
 
-std::string fingerprint_text(const Fingerprint& f) {
-  return fmt::format("{:0{}x}", f.value >> (64 - f.bits), f.bits / 4);
-}
-
 bool is_walk(CodecMode mode) { return mode == CodecMode::lossy || mode == CodecMode::progressive; }
 
 // Decoding is what tells the segments; quick for few items.
 std::vector<WalkTrace> segments_of(const Container& c, std::string_view bytes) {
   std::vector<WalkTrace> segments;
   if (!is_walk(c.mode) || c.groups.size() > 1 || c.groups[0].items > kMostItems) return segments;
-  std::filesystem::path folder;
+  std::optional<CodecFolder> folder;
   try {
     folder = find_codec_model(c.model, "");
   } catch (const Error& error) {
     print_note(error.what());
     return segments;
   }
-  CodecSession session(open_model(folder.string()), 0, kMaxBatch);
+  CodecSession session(*folder, 0, kMaxBatch);
   DecompressOptions options;
   options.frame = [&](const WalkTrace& trace, const std::vector<Image>&) {
     segments.push_back(trace);
@@ -39,8 +35,6 @@ std::vector<WalkTrace> segments_of(const Container& c, std::string_view bytes) {
   value_or_throw(decompress(session.predictor(), bytes, options));
   return segments;
 }
-
-double psnr_of_error(double error) { return 10 * std::log10(4 / std::max(error, 1e-12)); }
 
 void info_as_json(const std::string& path, const ReadContainer& file, std::string_view bytes,
                   const std::vector<WalkTrace>& segments) {

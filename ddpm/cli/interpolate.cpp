@@ -124,7 +124,7 @@ std::vector<Strip> draw_strips(const InterpolateArgs& args, const Model& model, 
     std::vector<float> x = mixes(args, noised(args, model.schedule, t, 0, ends.a),
                                  noised(args, model.schedule, t, 1, ends.b));
     chain.run(x, t, 0, 0);
-    strips.push_back({t, images_of(x, denoiser.shape())});
+    strips.push_back({t, images_from_floats(x, denoiser.shape())});
   }
   chain.finish();
   return strips;

@@ -77,6 +77,16 @@ Classifier open_classifier(const std::string& name) {
   return classifier;
 }
 
+Process open_process(const std::string& name) {
+  if (Schedule::is_named(name)) return {Schedule::parse(name), {}};
+  try {
+    const Model model = open_model(name);
+    return {model.schedule, model.view};
+  } catch (const Error& error) {
+    throw Error(error.code(), "{}; or try a schedule, as linear:1000", error.what());
+  }
+}
+
 Shape image_shape(const Model& model) {
   return {model.config.in_channels, model.config.height, model.config.width};
 }

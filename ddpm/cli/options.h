@@ -8,6 +8,7 @@
 #include "ddpm/base/shape.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/net/classifier.h"
+#include "ddpm/net/model_parts.h"
 
 namespace ddpm::cli {
 
@@ -39,6 +40,10 @@ Model open_model(const std::string& name);
 
 /// The same for a classifier.
 Classifier open_classifier(const std::string& name);
+
+/// MODEL|SCHEDULE: a schedule by its name, of which nothing is known but that its network's eps is
+/// clipped, or a model's.
+Process open_process(const std::string& name);
 
 /// Channels, height and width of the model's images.
 Shape image_shape(const Model& model);

@@ -7,7 +7,6 @@
 #include <zlib.h>
 
 #include <cerrno>
-#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -75,8 +74,7 @@ double deflated(const std::vector<Image>& images) {
 }
 
 Image sheet_of(const std::vector<Image>& images) {
-  const int columns = static_cast<int>(std::ceil(std::sqrt(images.size())));
-  return image_grid(images, columns, 0, 0);
+  return image_grid(images, grid_columns(images.size()), 0, 0);
 }
 
 struct Tool {

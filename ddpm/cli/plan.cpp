@@ -16,32 +16,8 @@ struct PlanArgs {
   bool json = false;
 };
 
-struct Process {
-  Schedule schedule = Schedule::linear();
-  ModelView view;
-};
-
-bool is_schedule(const std::string& text) {
-  constexpr std::string_view kNames[] = {"linear",        "cosine",  "constant", "quadratic",
-                                         "scaled_linear", "sigmoid", "warmup10", "warmup50",
-                                         "jsd",           "logsnr",  "table"};
-  return std::ranges::count(kNames, text.substr(0, text.find_first_of(":,"))) > 0;
-}
-
-// A schedule says nothing of a network: it is one of eps whose x0 is clipped, unless told
-// otherwise.
 Process process_of(const PlanArgs& args) {
-  Process process;
-  if (is_schedule(args.process)) {
-    process.schedule = Schedule::parse(args.process);
-  } else {
-    try {
-      const Model model = open_model(args.process);
-      process = {model.schedule, model.view};
-    } catch (const Error& error) {
-      throw Error(error.code(), "{}; or try a schedule, as linear:1000", error.what());
-    }
-  }
+  Process process = open_process(args.process);
   if (!args.prediction.empty()) process.view.prediction = parse_prediction(args.prediction);
   if (!args.variance.empty()) process.view.variance = parse_variance(args.variance);
   return process;

@@ -57,18 +57,18 @@ Figures draw_figures(const ProgressiveArgs& args, const Model& model, Denoiser& 
   std::map<int, std::vector<float>> kept = {{times.front(), {x.begin(), x.begin() + size}}};
   chain.run(x, times.front(), 0, 1, [&](const Chain::Seen& seen) {
     if (std::ranges::find(f.frame_times, seen.t) != f.frame_times.end()) {
-      f.denoising.push_back(images_of(seen.x0, shape));
+      f.denoising.push_back(images_from_floats(seen.x0, shape));
     }
     if (std::ranges::find(f.shared_times, seen.s) != f.shared_times.end()) {
       kept[seen.s].assign(seen.x.begin(), seen.x.begin() + size);
     }
   });
-  f.denoising.push_back(images_of(x, shape));
+  f.denoising.push_back(images_from_floats(x, shape));
   for (const int t : f.shared_times) {
     for (std::size_t i = 0; i < n; ++i) std::ranges::copy(kept[t], x.begin() + i * size);
-    f.shared.push_back(images_of(kept[t], shape));
+    f.shared.push_back(images_from_floats(kept[t], shape));
     chain.run(x, t, 1, 1);
-    std::ranges::copy(images_of(x, shape), std::back_inserter(f.shared.back()));
+    std::ranges::copy(images_from_floats(x, shape), std::back_inserter(f.shared.back()));
   }
   chain.finish();
   return f;

@@ -31,8 +31,8 @@ struct Row {
 
 class Study {
  public:
-  Study(const RdArgs& args, const Model& model, const std::vector<Image>& images)
-      : args_(args), images_(images), session_(model, args.threads, kMaxBatch) {}
+  Study(const RdArgs& args, const CodecFolder& folder, const std::vector<Image>& images)
+      : args_(args), images_(images), session_(folder, args.threads, kMaxBatch) {}
 
   std::vector<Row> rows() {
     const auto n = static_cast<std::int64_t>(images_.size());
@@ -59,7 +59,7 @@ class Study {
          trace_walk(session_.predictor(), images_, transmitter, args_.seed, progress_)) {
       if (point.bits == before && point.time > 1) continue;
       rows_.push_back({name, fmt::format("t={}", point.time), point.bits / 8 / images(),
-                       10 * std::log10(4 / std::max(point.error, 1e-12))});
+                       psnr_of_error(point.error)});
       before = point.bits;
     }
   }
@@ -145,17 +145,17 @@ void run_rd(const RdArgs& args) {
   for (const std::string& file : {args.out, args.plot}) {
     if (!file.empty()) check_output_file(file);
   }
-  const Model model = open_model(args.model);
+  const CodecFolder folder = open_codec_model(args.model);
   const std::vector<Image> images = open_images({args.data}, args.count);
   if (images.empty()) throw Error(ExitCode::bad_input, "[cli] rd: {}: got no images", args.data);
-  const Shape shape = image_shape(model);
+  const Shape shape = image_shape(folder.model);
   for (const Image& image : images) {
     if (image.width == shape.w && image.height == shape.h && image.channels == shape.c) continue;
     throw Error(ExitCode::bad_input,
                 "[cli] rd: got an image of {} x {}, expected the model's {} x {}", image.width,
                 image.height, shape.w, shape.h);
   }
-  const std::vector<Row> rows = Study(args, model, images).rows();
+  const std::vector<Row> rows = Study(args, folder, images).rows();
   const auto dims = static_cast<double>(shape.size());
   if (!args.out.empty()) write_file_atomic(args.out, csv_of(rows, dims));
   if (!args.plot.empty()) write_png(args.plot, picture_of(rows, args, images.size()));

@@ -12,6 +12,17 @@ namespace {
 
 constexpr std::uint64_t kImages = std::uint64_t{1} << 44;
 
+// CLI::Range takes a NaN for inside.
+CLI::Validator weight() {
+  const auto check = [](const std::string& text) {
+    double value = 0;
+    const bool number = CLI::detail::lexical_cast(text, value);
+    if (number && -1e3 <= value && value <= 1e3) return std::string();
+    return fmt::format("got `{}`, expected a number in -1000..1000", text);
+  };
+  return {check, "", "number in -1000..1000"};
+}
+
 // All options but where it goes and which images.
 std::string common_words(const SampleArgs& args, const std::string& label) {
   std::string words = fmt::format(" --plan {} --seed {}", shell_word(args.plan), args.seed);
@@ -31,7 +42,7 @@ void declare_guidance_options(CLI::App& command, SampleArgs& args) {
   command
       .add_option("--guidance", args.guidance,
                   "weight of the class: 0 = without, 1 = with, more = more than the data have")
-      ->check(CLI::Range(-1e3, 1e3));
+      ->check(weight());
   command.add_option("--guide-with", args.guide_with,
                      "a weaker model of the same process: --guidance goes from it to MODEL");
   auto* classifier =
@@ -40,7 +51,7 @@ void declare_guidance_options(CLI::App& command, SampleArgs& args) {
   command
       .add_option("--classifier-scale", args.classifier_scale,
                   "what its gradient is multiplied with: 0 = without, 1 = what the classes say")
-      ->check(CLI::Range(-1e3, 1e3))
+      ->check(weight())
       ->needs(classifier);
 }
 

@@ -74,11 +74,7 @@ class Drawing {
   }
 
   void preview(std::span<const float> x0, std::uint64_t first) {
-    const Shape shape = job_.denoiser.shape();
-    std::vector<Image> images;
-    for (std::size_t i = 0; i < x0.size(); i += shape.size()) {
-      images.push_back(image_from_floats(x0.subspan(i, shape.size()), shape));
-    }
+    const std::vector<Image> images = images_from_floats(x0, job_.denoiser.shape());
     progress_.picture(preview_for_stderr(grid_of_samples(images, first, job_.labels)));
   }
 

@@ -60,10 +60,7 @@ class Grid : public SampleOutput {
   }
 
   void add(std::span<const float> images) override {
-    const std::size_t size = spec_.shape.size();
-    for (std::size_t i = 0; i < images.size(); i += size) {
-      images_.push_back(image_from_floats(images.subspan(i, size), spec_.shape));
-    }
+    std::ranges::move(images_from_floats(images, spec_.shape), std::back_inserter(images_));
   }
 
   void finish() override {
@@ -156,16 +153,10 @@ std::optional<int> label_of(const std::vector<int>& labels, std::uint64_t image)
   return labels[image % labels.size()];
 }
 
-int grid_columns(std::int64_t n) {
-  int columns = 1;
-  while (std::int64_t{columns} * columns < n) ++columns;
-  return columns;
-}
-
 Image grid_of_samples(std::span<const Image> images, std::uint64_t first,
                       const std::vector<int>& labels) {
   DDPM_CHECK(!images.empty());
-  if (labels.size() < 2) return image_grid(images, grid_columns(std::ssize(images)), kGap);
+  if (labels.size() < 2) return image_grid(images, grid_columns(images.size()), kGap);
   const std::size_t rows = labels.size(), columns = (images.size() + rows - 1) / rows;
   const Image& one = images.front();
   std::vector<Image> cells(rows * columns, blank_image(one.width, one.height, one.channels, 255));

@@ -53,9 +53,6 @@ std::unique_ptr<SampleOutput> make_sample_output(const SampleOutputSpec& spec);
 /// The class of image i.
 std::optional<int> label_of(const std::vector<int>& labels, std::uint64_t image);
 
-/// The smallest number of columns that makes a grid no taller than wide: ceil(sqrt(n)).
-int grid_columns(std::int64_t n);
-
 /// Images first, first + 1, ...: in ceil(sqrt(n)) columns; of several classes, each in a row of its
 /// own.
 Image grid_of_samples(std::span<const Image> images, std::uint64_t first,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/base/error.h"
 #include "ddpm/cli/npy_writer.h"
 #include "ddpm/cli/options.h"

@@ -7,6 +7,7 @@
 #include "ddpm/base/exact.h"
 #include "ddpm/base/philox.h"
 #include "ddpm/codec/context.h"
+#include "ddpm/diffusion/forward.h"
 #include "ddpm/diffusion/respacing.h"
 #include "ddpm/diffusion/variance.h"
 
@@ -23,17 +24,13 @@ constexpr double kLeastError = 1e-9;
 // x_t of all items; one noise for each item and time.
 std::vector<float> noised(const Schedule& schedule, int t, Shape shape,
                           std::span<const Item> items) {
-  const double signal = std::sqrt(schedule.alpha_bar(t));
-  const double noise = std::sqrt(schedule.one_minus_alpha_bar(t));
-  std::vector<float> x(items.size() * shape.size()), eps(shape.size());
+  std::vector<float> x(items.size() * shape.size());
   for (std::size_t k = 0; k < items.size(); ++k) {
+    const auto mine = std::span(x).subspan(k * shape.size(), shape.size());
     fill_normal(
         {.purpose = Purpose::forward_chain, .image = k, .step = static_cast<std::uint32_t>(t)},
-        eps);
-    for (std::size_t i = 0; i < eps.size(); ++i) {
-      x[k * eps.size() + i] =
-          static_cast<float>(signal * byte_to_float(items[k][i]) + noise * eps[i]);
-    }
+        mine);
+    q_sample(schedule, t, floats_of(items[k]), mine, mine);
   }
   return x;
 }

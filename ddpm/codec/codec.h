@@ -19,7 +19,7 @@ struct WalkTrace {
   int time = 0;
   double bits = 0;            // sent until this time
   double expected_error = 0;  // E (x_0 - x0)^2 an element, by the model's tables
-  double error = 0;           // measured by the sender, of 8-bit levels in [-1, 1]
+  double error = 0;           // measured, of 8-bit levels in [-1, 1]; 0 at a receiver's
 };
 
 struct CompressOptions {
@@ -34,8 +34,8 @@ struct CompressOptions {
   std::function<void(const WalkTrace&)> trace;
 };
 
-/// The file. Throws Error (usage) for no images, channels that are not the model's, a chain or
-/// lossless file of the ideal transmitter, a limit of bytes below the header's.
+/// The file. Throws Error for no images or the ideal transmitter (usage), for channels that are not
+/// the model's or a limit of bytes below the header's (bad_input).
 std::string compress(Predictor& predictor, const std::vector<Image>& images,
                      const CompressOptions& options = {});
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/base/file.h"
 #include "ddpm/codec/checksum.h"
 #include "ddpm/codec/container_layout.h"
+#include "ddpm/codec/tiles.h"
 
 namespace ddpm {
 namespace container {
@@ -27,6 +29,11 @@ std::uint64_t items_of(const Container& c) {
 }
 
 }  // namespace
+
+void put_varint(std::string& out, std::uint64_t value) {
+  for (; value >= 128; value >>= 7) out.push_back(static_cast<char>((value & 127) | 128));
+  out.push_back(static_cast<char>(value));
+}
 
 const char* contradiction(const Container& c) {
   if (c.mode > CodecMode::lossless) return "unknown mode";
@@ -63,16 +70,6 @@ namespace {
 
 using namespace container;
 
-// Little-endian base 128, the highest bit of a byte says that another follows.
-void put_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 128; value >>= 7) out.push_back(static_cast<char>((value & 127) | 128));
-  out.push_back(static_cast<char>(value));
-}
-
-void put_fixed(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> 8 * i & 255));
-}
-
 void put_start(std::string& out, const Container& c, unsigned layout) {
   out = kMagic;
   out.push_back(static_cast<char>(layout | static_cast<unsigned>(c.mode) << kModeShift));
@@ -81,8 +78,8 @@ void put_start(std::string& out, const Container& c, unsigned layout) {
 std::string short_header(const Container& c) {
   std::string out;
   put_start(out, c, kShortLayout);
-  put_fixed(out, c.model.value >> 48, 2);
-  put_fixed(out, crc8(out), 1);
+  append_little_endian(out, c.model.value >> 48, 2);
+  append_little_endian(out, crc8(out), 1);
   return out;
 }
 
@@ -91,18 +88,18 @@ std::string long_header(const Container& c) {
   const bool tile_is_size = c.sizes.size() == 1 && c.sizes[0] == tile;
   std::string out;
   put_start(out, c, kLongLayout);
-  put_fixed(out,
-            static_cast<unsigned>(c.transmitter) | (c.sizes.size() > 1 ? kOwnSizes : 0) |
-                (tile_is_size ? kTileIsSize : 0),
-            1);
+  append_little_endian(out,
+                       static_cast<unsigned>(c.transmitter) | (c.sizes.size() > 1 ? kOwnSizes : 0) |
+                           (tile_is_size ? kTileIsSize : 0),
+                       1);
   put_varint(out, c.numerics);
-  put_fixed(out, c.profile, 1);
-  put_fixed(out, c.step_table, 1);
+  append_little_endian(out, c.profile, 1);
+  append_little_endian(out, c.step_table, 1);
   put_varint(out, c.seed);
-  put_fixed(out, c.model.value, 8);
+  append_little_endian(out, c.model.value, 8);
   put_varint(out, tile.width - 1);
   put_varint(out, tile.height - 1);
-  put_fixed(out, c.tile.c, 1);
+  append_little_endian(out, c.tile.c, 1);
   put_varint(out, c.images - 1);
   for (std::size_t i = 0; i < c.sizes.size() && !tile_is_size; ++i) {
     put_varint(out, c.sizes[i].width - 1);
@@ -112,9 +109,9 @@ std::string long_header(const Container& c) {
   for (const Group& group : c.groups) {
     put_varint(out, group.items - 1);
     put_varint(out, group.bytes);
-    put_fixed(out, group.check, 4);
+    append_little_endian(out, group.check, 4);
   }
-  put_fixed(out, crc32c(out), 4);
+  append_little_endian(out, crc32c(out), 4);
   return out;
 }
 
@@ -142,10 +139,7 @@ std::string name_of(CodecMode mode) {
 }
 
 std::uint64_t tiles_of(const Container& c, ImageSize size) {
-  const auto along = [](std::uint32_t length, int tile) {
-    return (std::uint64_t{length} + tile - 1) / static_cast<std::uint64_t>(tile);
-  };
-  return along(size.width, c.tile.w) * along(size.height, c.tile.h);
+  return tile_count(size.width, size.height, c.tile);
 }
 
 std::string write_container(Container c, const std::vector<std::string>& payloads) {

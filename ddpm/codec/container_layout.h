@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "ddpm/codec/container.h"
@@ -23,6 +24,9 @@ inline constexpr unsigned kTransmitterBits = 3, kOwnSizes = 1U << 2, kTileIsSize
 
 inline constexpr std::uint32_t kMaxSide = 1U << 20;
 inline constexpr std::uint64_t kMaxItems = std::uint64_t{1} << 44;  // NoiseKey's
+
+/// Appends a number in little-endian base 128: the highest bit of a byte says that another follows.
+void put_varint(std::string& out, std::uint64_t value);
 
 /// 0 unless the fields are within the bounds above and fit one another; else what is wrong.
 const char* contradiction(const Container& container);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/codec/checksum.h"
 #include "ddpm/codec/container.h"
 #include "ddpm/codec/container_layout.h"
@@ -25,10 +26,8 @@ class Fields {
 
   std::uint64_t fixed(std::size_t count) {
     if (!has(count)) return 0;
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < count; ++i) value |= std::uint64_t{byte(at_ + i)} << 8 * i;
     at_ += count;
-    return value;
+    return little_endian(bytes_.substr(at_ - count, count));
   }
 
   // At most `most`, in as few bytes as it needs.

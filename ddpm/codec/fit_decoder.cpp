@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
@@ -9,7 +10,6 @@
 namespace ddpm {
 namespace {
 
-constexpr double kLog2E = 1.44269504088896340736;
 constexpr double kRidge = 1e-3;         // of the diagonal: neighbours may always be right
 constexpr std::size_t kSamples = 1000;  // of a context; more change nothing
 constexpr double kLeastScale = 0.1, kMostScale = 64, kScaleStep = 1.15;  // levels
@@ -22,7 +22,7 @@ struct Sample {
 };
 using Samples = std::vector<Sample>;
 
-// What was expected in a context of a 1000 samples: too few of them are no measure.
+// The best scale of a context's samples.
 struct ContextFit {
   std::uint32_t scale_q16 = 1 << 16;
   double bits = 0;  // a sample
@@ -77,7 +77,7 @@ double bits_of(const Samples& samples, const CdfTable& cdf, std::uint32_t scale_
   double bits = 0;
   for (const Sample& sample : samples) {
     const BinModel model(cdf, sample.mean_q16, scale_q16, 0, 255);
-    bits += kPrecision - kLog2E * exact::log(model.interval(sample.level).size);
+    bits += kPrecision - std::numbers::log2e * exact::log(model.interval(sample.level).size);
   }
   return bits / static_cast<double>(samples.size());
 }
@@ -92,7 +92,7 @@ ContextFit fit_scale(const Samples& samples, const CdfTable& cdf) {
   return best;
 }
 
-// At most kSamples a context, evenly; contexts that are never seen take after the whole.
+// At most kSamples a context, evenly, and what share of all levels is in each.
 struct Sorted {
   std::vector<Samples> contexts = std::vector<Samples>(kLevelContexts);
   std::vector<double> shares = std::vector<double>(kLevelContexts);

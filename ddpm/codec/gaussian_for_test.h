@@ -2,12 +2,15 @@
 // whose bound, entropy and rate-distortion function are closed form.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "ddpm/base/philox.h"
 #include "ddpm/codec/predictor.h"
 #include "ddpm/codec/tiles.h"
+#include "ddpm/diffusion/respacing.h"
+#include "ddpm/diffusion/variance.h"
 
 namespace ddpm {
 
@@ -67,6 +70,49 @@ class GaussianDenoiser : public Denoiser {
  private:
   Schedule schedule_;
   GaussianImages images_;
+};
+
+/// The same, and channels that say the variance of p(x_s | x_t) for the next time s of a chain:
+/// `factor` times the true one.
+class LearnedGaussianDenoiser : public Denoiser {
+ public:
+  LearnedGaussianDenoiser(const CodecModel& model, const GaussianImages& images, double factor = 1)
+      : model_(model), images_(images), mean_(model.schedule, images), factor_(factor) {}
+
+  void predict(std::span<const float> x, std::span<const double> time, std::span<const int>,
+               std::span<float> out) override {
+    const std::size_t n = images_.shape.size();
+    std::vector<float> eps(x.size());
+    mean_.predict(x, time, {}, eps);
+    for (std::size_t k = 0; k < time.size(); ++k) {
+      std::copy_n(&eps[k * n], n, &out[2 * k * n]);
+      std::fill_n(&out[(2 * k + 1) * n], n, channel(static_cast<int>(time[k]) + 1));
+    }
+  }
+  Shape shape() const override { return images_.shape; }
+  Shape out_shape() const override {
+    return {2 * images_.shape.c, images_.shape.h, images_.shape.w};
+  }
+  int max_batch() const override { return mean_.max_batch(); }
+
+ private:
+  float channel(int t) const {
+    const std::vector<int>& times = model_.tables.chain;
+    const Respaced process = respace(model_.schedule, {times.rbegin(), times.rend()});
+    const auto at = std::find(process.times.begin(), process.times.end(), t);
+    if (at == process.times.end() || t == process.times.front()) return 0;
+    const int k = static_cast<int>(at - process.times.begin()) + 1;
+    const Posterior q = process.schedule.posterior(k);
+    const double error = images_.variance / (1 + images_.variance * model_.schedule.snr(t));
+    const double log_variance = std::log(factor_ * (q.variance + q.c_x0 * q.c_x0 * error));
+    const LogVariance read = log_variance_of(process.schedule, k, model_.view.variance);
+    return static_cast<float>((log_variance - read.offset) / read.slope);
+  }
+
+  const CodecModel& model_;
+  GaussianImages images_;
+  GaussianDenoiser mean_;
+  double factor_;
 };
 
 /// The model whose network that is, with tables as calibration would find them.

@@ -7,6 +7,7 @@
 #include "ddpm/base/exact.h"
 #include "ddpm/codec/chain.h"
 #include "ddpm/codec/checksum.h"
+#include "ddpm/codec/container_layout.h"
 
 namespace ddpm {
 namespace {
@@ -20,20 +21,6 @@ std::span<const int> times_of(const CodecTables& tables, CodecMode mode) {
 
 WalkOptions walk_options(Predictor& predictor, const GroupKey& key) {
   return {times_of(predictor.model().tables, key.mode), key.seed, key.first_item, key.transmitter};
-}
-
-Floats floats_of(const Item& item) {
-  Floats floats;
-  floats.reserve(item.size());
-  for (const std::uint8_t level : item) floats.push_back(byte_to_float(level));
-  return floats;
-}
-
-Item levels_of(std::span<const float> x0) {
-  Item item;
-  item.reserve(x0.size());
-  for (const float x : x0) item.push_back(float_to_byte(x));
-  return item;
 }
 
 double square_error(const Walk& walk, const std::vector<Floats>& targets) {
@@ -205,11 +192,6 @@ Result<ReceivedGroup> receive_together(Predictor& predictor, const GroupKey& key
   return group;
 }
 
-void put_length(std::string& out, std::uint64_t length) {
-  for (; length >= 128; length >>= 7) out.push_back(static_cast<char>((length & 127) | 128));
-  out.push_back(static_cast<char>(length));
-}
-
 // Lossless: item after item, each its steps and its levels; the length first where there are more.
 std::string send_apart(Predictor& predictor, const GroupKey& key, std::span<const Item> items,
                        const SendOptions& options) {
@@ -220,7 +202,7 @@ std::string send_apart(Predictor& predictor, const GroupKey& key, std::span<cons
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::string item =
         writers[i].bytes() + levels_stack(predictor, key.mode, walk, items.subspan(i, 1), i);
-    if (items.size() > 1) put_length(payload, item.size());
+    if (items.size() > 1) container::put_varint(payload, item.size());
     payload += item;
   }
   return payload;

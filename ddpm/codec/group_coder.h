@@ -20,7 +20,7 @@ struct GroupKey {
 };
 
 struct SendOptions {
-  std::uint64_t max_bytes = UINT64_MAX;  // of the payload; it may be a little longer
+  std::uint64_t max_bytes = UINT64_MAX;  // of the payload
   double psnr = 1e9;
   int upto = 0;
   std::function<void()> progress;

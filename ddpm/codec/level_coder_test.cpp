@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "ddpm/base/philox.h"
 #include "ddpm/codec/calibrate.h"
 
@@ -78,6 +81,27 @@ TEST(LevelCoder, AFittedDecoderSeesWhatNeighboursTell) {
   EXPECT_FALSE(fitted.decoder.logistic);
   // One pixel in five has no left neighbour; scales are chosen in steps of 15 %.
   EXPECT_NEAR(fitted.bits, 4.63, 0.05);
+}
+
+// Errors of the logistic distribution, whose tails a normal pays dearly for.
+TEST(LevelCoder, AFittedDecoderHasTheShapeOfTheErrors) {
+  std::vector<Item> items;
+  std::vector<float> x0;
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    Item item;
+    for (std::uint32_t k = 0; k < kShape.size(); ++k) {
+      const double u = uniform({.purpose = Purpose::eval_noise, .image = i}, k);
+      item.push_back(
+          static_cast<std::uint8_t>(std::clamp(128 + 6 * std::log(u / (1 - u)), 0.0, 255.0)));
+      x0.push_back(static_cast<float>(128 / 127.5 - 1));
+    }
+    items.push_back(std::move(item));
+  }
+  const FittedDecoder fitted = fit_decoder(1, kShape, items, x0);
+  EXPECT_TRUE(fitted.decoder.logistic);
+  // ln s + 2 nats, less what neighbours seem to tell and levels cut off; scales go in steps of 15
+  // %.
+  EXPECT_NEAR(fitted.bits, (std::log(6.0) + 2) / std::log(2.0), 0.05);
 }
 
 }  // namespace

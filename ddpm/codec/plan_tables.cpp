@@ -1,7 +1,7 @@
 // At which times to ask the network: dynamic programming over what each jump costs.
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numbers>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
@@ -11,7 +11,7 @@
 namespace ddpm {
 namespace {
 
-constexpr double kHalfLog2E = 0.72134752044448170368;
+constexpr double kHalfLog2E = std::numbers::log2e / 2;
 constexpr double kNever = 1e30;
 // What a transmitter spends above the KL divergence (docs/compression.md).
 constexpr double kTransmitter = 1.25;
@@ -51,10 +51,20 @@ class Costs {
   std::vector<ContextErrors> errors_, shares_;  // [T]
 };
 
-JumpCosts absolute_costs(const Costs& costs, const Measured& measured, int T, double factor) {
+// All jumps to s >= 1.
+JumpCosts jumps_of(const Costs& costs, int T) {
   JumpCosts table(T);
   for (int t = 1; t <= T; ++t) {
-    for (int s = 1; s < t; ++s) table.at(s, t) = factor * costs.jump(s, t);
+    for (int s = 1; s < t; ++s) table.at(s, t) = costs.jump(s, t);
+  }
+  return table;
+}
+
+JumpCosts absolute_costs(const JumpCosts& jumps, const Measured& measured, double factor) {
+  const int T = jumps.T();
+  JumpCosts table(T);
+  for (int t = 1; t <= T; ++t) {
+    for (int s = 1; s < t; ++s) table.at(s, t) = factor * jumps.at(s, t);
     table.at(0, t) = kNever;
   }
   for (std::size_t i = 0; i < measured.decoders.size(); ++i) {
@@ -66,13 +76,14 @@ JumpCosts absolute_costs(const Costs& costs, const Measured& measured, int T, do
 constexpr int kMostSteps = 4000;  // a table of jumps has their square
 
 // What a jump costs more than the single steps that it merges, over the bits sent when it ends.
-JumpCosts relative_costs(const Costs& costs, int T) {
+JumpCosts relative_costs(const JumpCosts& jumps) {
+  const int T = jumps.T();
   std::vector<double> sent(T + 1);  // [t]: from T down to t
-  for (int t = T - 1; t >= 1; --t) sent[t] = sent[t + 1] + costs.jump(t, t + 1);
+  for (int t = T - 1; t >= 1; --t) sent[t] = sent[t + 1] + jumps.at(t, t + 1);
   JumpCosts table(T);
   for (int t = 1; t <= T; ++t) {
     for (int s = 1; s < t; ++s) {
-      const double excess = costs.jump(s, t) - (sent[s] - sent[t]);
+      const double excess = jumps.at(s, t) - (sent[s] - sent[t]);
       table.at(s, t) = std::max(excess, 0.0) / (sent[s] + kFewBits);
     }
     table.at(0, t) = t == 1 ? 0 : kNever;
@@ -91,14 +102,14 @@ CodecTables plan_tables(const Schedule& schedule, const Measured& measured, cons
                 "alpha_bar(T) > 0",
                 T, schedule.alpha_bar(T), kMostSteps);
   }
-  const Costs costs(schedule, measured);
+  const JumpCosts jumps = jumps_of(Costs(schedule, measured), T);
   CodecTables tables;
   tables.times = measured.times;
   tables.errors = measured.errors;
-  tables.progressive = optimal_times(relative_costs(costs, T), std::min(calls.progressive, T));
+  tables.progressive = optimal_times(relative_costs(jumps), std::min(calls.progressive, T));
   tables.lossless =
-      optimal_times(absolute_costs(costs, measured, T, kTransmitter), std::min(calls.lossless, T));
-  tables.chain = optimal_times(absolute_costs(costs, measured, T, 1), std::min(calls.chain, T));
+      optimal_times(absolute_costs(jumps, measured, kTransmitter), std::min(calls.lossless, T));
+  tables.chain = optimal_times(absolute_costs(jumps, measured, 1), std::min(calls.chain, T));
   for (const LevelDecoder& decoder : measured.decoders) {
     for (const auto* times : {&tables.progressive, &tables.lossless, &tables.chain}) {
       if (decoder.time != times->back()) continue;

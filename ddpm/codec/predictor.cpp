@@ -10,6 +10,12 @@ namespace ddpm {
 
 Predictor::Predictor(const CodecModel& model, Denoiser& denoiser)
     : model_(model), denoiser_(denoiser) {
+  if (model.shape.size() > kMaxStepSize) {
+    throw Error(ExitCode::bad_input,
+                "[codec] model: got images of {} numbers, expected at most {}; try a model of "
+                "smaller ones, whose tiles cover images of any size",
+                model.shape.size(), kMaxStepSize);
+  }
   Shape out = model.shape;
   if (is_learned(model.view.variance)) out.c *= 2;
   if (denoiser.shape() == model.shape && denoiser.out_shape() == out) return;

@@ -51,9 +51,7 @@ Item reconstruct(Predictor& predictor, const Walk& walk, std::size_t item, const
       x0 = x;
     }
   }
-  Item levels;
-  for (const float value : x0) levels.push_back(float_to_byte(value));
-  return levels;
+  return levels_of(x0);
 }
 
 }  // namespace ddpm

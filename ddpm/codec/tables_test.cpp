@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numbers>
+
 #include "ddpm/base/error.h"
 #include "ddpm/codec/calibrate.h"
 #include "ddpm/codec/codec.h"
@@ -20,7 +23,12 @@ const CodecTables& nominal() {
 }
 
 TEST(CodecTables, AreReadBackAsTheyWereWritten) {
-  const CodecTables& tables = nominal();
+  CodecTables tables = nominal();
+  tables.learned_variance = true;
+  tables.errors[2][3] = 0.1234567890123456;
+  tables.decoders[0].logistic = true;
+  tables.decoders[0].neighbours = {1, -2, 3, 1 << 17};
+  tables.decoders[0].scale_q16[9] = 77;
   const std::string text = write_json(tables_json(tables));
   const Json json = value_or_throw(parse_json(text, "x"));
   EXPECT_EQ(read_tables(json, kSchedule, "x"), tables);
@@ -35,6 +43,7 @@ TEST(CodecTables, ThatContradictThemselvesAreRefused) {
   refused([](CodecTables& t) { t.times[3] = t.times[2]; });
   refused([](CodecTables& t) { t.times.back() = 201; });
   refused([](CodecTables& t) { t.errors[1][4] = 0; });
+  refused([](CodecTables& t) { t.errors[1][4] = 4.5; });
   refused([](CodecTables& t) { t.errors.pop_back(); });
   refused([](CodecTables& t) { t.chain[1] = t.chain[0]; });
   refused([](CodecTables& t) { t.lossless.clear(); });
@@ -46,15 +55,45 @@ TEST(CodecTables, ThatContradictThemselvesAreRefused) {
   EXPECT_THROW(read_tables(json_integer(1), kSchedule, "x"), Error);
 }
 
+// A straight line in the logarithms of error and SNR.
 TEST(CodecTables, ErrorsBetweenTimesLieBetweenThem) {
   const CodecTables& tables = nominal();
   const int low = tables.times[20], high = tables.times[21];
   ASSERT_LT(low + 1, high);
   EXPECT_EQ(tables.errors_at(kSchedule, low), tables.errors[20]);
-  const double between = tables.errors_at(kSchedule, low + 1)[0];
-  EXPECT_GT(between, tables.errors[20][0]);
-  EXPECT_LT(between, tables.errors[21][0]);
+  const double a = std::log(kSchedule.snr(low)), b = std::log(kSchedule.snr(high));
+  const double share = (std::log(kSchedule.snr(low + 1)) - a) / (b - a);
+  const double line =
+      (1 - share) * std::log(tables.errors[20][0]) + share * std::log(tables.errors[21][0]);
+  EXPECT_NEAR(std::log(tables.errors_at(kSchedule, low + 1)[0]), line, 1e-13);
   EXPECT_EQ(tables.errors_at(kSchedule, 200), tables.errors.back());
+}
+
+// Merged steps of Gaussian data cost what single ones do, so that by any times the bits come to the
+// entropy of noise of standard deviation 1/2, log2(127.5 / 2 sqrt(2 pi e)), less what x_T tells.
+TEST(CodecTables, PlansPredictTheEntropyAndKeepTheirNumberOfCalls) {
+  Measured measured;
+  for (int t = 1; t <= 200; ++t) {
+    const double error = 0.25 / (1 + 0.25 * kSchedule.snr(t));
+    measured.times.push_back(t);
+    measured.errors.emplace_back().fill(error);
+    measured.shares.emplace_back()[0] = 1;
+    measured.decoders.push_back({.time = t});
+    measured.decoder_bits.push_back(
+        std::log2(127.5 * std::sqrt(2 * std::numbers::pi * std::numbers::e * error)));
+  }
+  const CodecTables tables = plan_tables(kSchedule, measured, {7, 11, 300});
+  EXPECT_EQ(tables.progressive.size(), 7U);
+  EXPECT_EQ(tables.lossless.size(), 11U);
+  EXPECT_EQ(tables.chain.size(), 200U);  // there are no more
+  const double entropy = std::log2(127.5 / 2 * std::sqrt(2 * std::numbers::pi * std::numbers::e)) -
+                         0.5 * std::log2(1 + 0.25 * kSchedule.snr(200));
+  for (const auto* times : {&tables.progressive, &tables.lossless, &tables.chain}) {
+    EXPECT_EQ(times->front(), 200);
+    EXPECT_EQ(tables.decoder_of(times->back()).time, times->back());
+    EXPECT_NEAR(predicted_bits(kSchedule, measured, *times), entropy, 1e-9);
+  }
+  EXPECT_EQ(tables.progressive.back(), 1);  // to the last detail
 }
 
 // The best denoiser's error is closed form; 40 images of 64 pixels know a mean square to

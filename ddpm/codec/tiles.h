@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "ddpm/base/shape.h"
@@ -11,6 +12,13 @@
 namespace ddpm {
 
 using Item = std::vector<std::uint8_t>;  // [C, H, W]
+
+/// The levels in [-1, 1], and the nearest levels of such numbers.
+std::vector<float> floats_of(const Item& item);
+Item levels_of(std::span<const float> x0);
+
+/// Tiles that cover an image.
+std::uint64_t tile_count(std::uint64_t width, std::uint64_t height, Shape tile);
 
 /// The tiles of an image, whose channels are tile.c (BugError otherwise).
 std::vector<Item> cut_tiles(const Image& image, Shape tile);

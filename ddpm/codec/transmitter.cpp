@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <numbers>
 
 #include "ddpm/base/philox.h"
 #include "ddpm/codec/candidates.h"
@@ -41,29 +42,10 @@ std::string name_of(Transmitter transmitter) {
   return kNames.at(static_cast<std::size_t>(transmitter));
 }
 
-void standard_shift(std::span<const float> mean_q, std::span<const float> mean_p, double variance,
-                    std::span<float> u) {
-  DDPM_CHECK(mean_q.size() == u.size() && mean_p.size() == u.size() && variance > 0);
-  const double inverse = 1 / std::sqrt(variance);
-  for (std::size_t i = 0; i < u.size(); ++i) {
-    u[i] = static_cast<float>((double{mean_q[i]} - mean_p[i]) * inverse);
-  }
-}
-
-void place(std::span<const float> mean_p, double variance, std::span<const float> z,
-           std::span<float> x) {
-  DDPM_CHECK(mean_p.size() == x.size() && z.size() == x.size() && variance >= 0);
-  const double sigma = std::sqrt(variance);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    x[i] = static_cast<float>(mean_p[i] + sigma * z[i]);
-  }
-}
-
 double kl_bits(std::span<const float> u) {
-  constexpr double kHalfLog2E = 0.72134752044448170368;
   double square = 0;
   for (const double value : u) square += value * value;
-  return square * kHalfLog2E;
+  return square * (std::numbers::log2e / 2);
 }
 
 double send(Transmitter transmitter, const StepKey& key, int budget, std::span<const float> u,

@@ -34,14 +34,6 @@ struct StepKey {
   std::uint32_t step = 0;  // number of the step, sub-steps counted
 };
 
-/// u above. mean_q, mean_p, u: [n]; variance > 0.
-void standard_shift(std::span<const float> mean_q, std::span<const float> mean_p, double variance,
-                    std::span<float> u);
-
-/// x = mean_p + sqrt(variance) z, each rounded once to float. All [n].
-void place(std::span<const float> mean_p, double variance, std::span<const float> z,
-           std::span<float> x);
-
 /// KL(N(u, 1) | N(0, 1)) = |u|^2 / (2 ln 2) bits.
 double kl_bits(std::span<const float> u);
 

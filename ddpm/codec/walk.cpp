@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
@@ -12,7 +13,6 @@
 namespace ddpm {
 namespace {
 
-constexpr double kHalfLog2E = 0.72134752044448170368;
 // Bits given to a step for each bit of KL divergence that is expected of it.
 constexpr double kSpending = 0.9;
 // Expected bits per element above which a stage is cut into more steps: an index that says much at
@@ -47,7 +47,7 @@ Walk::Walk(Predictor& predictor, const WalkOptions& options, std::size_t items)
       z_(predictor.model().shape.size()),
       u_(z_.size()),
       atom_bits_(hadamard_bits(z_.size(), 1)) {
-  DDPM_CHECK(!times_.empty() && z_.size() <= kMaxStepSize);
+  DDPM_CHECK(!times_.empty());
   for (std::size_t i = 0; i < items; ++i) {
     Item& item = items_[i];
     item.x.resize(z_.size());
@@ -72,21 +72,25 @@ bool Walk::begin() {
     if (!stops(item)) continue;
     std::copy_n(read, item.x0.size(), item.x0.begin());
     read += item.x0.size();
+    look(item);
     plan(item);
   }
   return true;
+}
+
+void Walk::look(Item& item) const {
+  contexts_of(item.x0, predictor_.model().shape, item.contexts);
+  item.count.fill(0);
+  for (const std::uint8_t context : item.contexts) ++item.count[context];
+  item.fresh = true;
 }
 
 // Until the first time that pays for an atom, in steps of equal SNR. Both sides know x0, and so how
 // far and in how many steps.
 void Walk::plan(Item& item) const {
   const CodecModel& model = predictor_.model();
-  contexts_of(item.x0, model.shape, item.contexts);
-  item.count.fill(0);
-  for (const std::uint8_t context : item.contexts) ++item.count[context];
   item.error = model.tables.errors_at(model.schedule, time());
   for (double& error : item.error) error *= item.scale;
-  item.fresh = true;
   item.left = 0;
   if (stage_ == times_.size()) return;
   double& bits = item.stage_bits;
@@ -106,7 +110,7 @@ double Walk::expected_bits(const Item& item, double snr_step) const {
   for (int c = 0; c < kContexts; ++c) {
     if (item.count[c] != 0) bits += item.count[c] * exact::log1p(snr_step * item.error[c]);
   }
-  return bits * kHalfLog2E;
+  return bits * (std::numbers::log2e / 2);
 }
 
 double Walk::expected_error(std::size_t i) const {

@@ -3,8 +3,8 @@
 // receiver run the same walk and differ in where a step's z comes from: docs/format.md, "Walks".
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,8 +34,6 @@ class Walk {
   /// steps until their next one. A time that an item's bits don't pay for is left out; the first
   /// and the last are everyone's. False, without asking, when the last is done.
   bool begin();
-  /// How often begin() was called.
-  std::size_t stage() const { return stage_; }
   /// Time of the last begin().
   int time() const { return times_[stage_ - 1]; }
 
@@ -86,6 +84,7 @@ class Walk {
   bool takes_hint(const Item& item) const;
   void take_hint(Item& item, bool more) const;
   bool stops(const Item& item) const { return !item.ended && item.next + 1 == stage_; }
+  void look(Item& item) const;
   void plan(Item& item) const;
   double expected_bits(const Item& item, double snr_step) const;
   int budget(Item& item) const;
@@ -98,7 +97,7 @@ class Walk {
   WalkOptions options_;
   std::vector<int> times_;
   std::vector<Item> items_;
-  std::size_t stage_ = 0;
+  std::size_t stage_ = 0;  // how often begin() was called
   std::vector<float> z_, u_;
   double atom_bits_;
 };

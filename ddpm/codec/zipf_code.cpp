@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numbers>
 
 #include "ddpm/base/exact.h"
 
@@ -42,7 +43,7 @@ std::uint32_t reversed(std::uint32_t code, int length) {
 // The sum of 1 / k over n .. 2 n - 1 is nearly ln 2 + 1 / 4 n + 1 / 16 n^2; k^-decay hardly varies.
 ZipfCode::ZipfCode(int bits, double decay) : bits_(bits), codes_(bits + 1) {
   DDPM_CHECK(0 <= bits && bits <= 30 && decay > 0, "{} bits, decay {}", bits, decay);
-  constexpr double kLn2 = 0.69314718055994530942;
+  constexpr double kLn2 = std::numbers::ln2;
   std::vector<double> weights;
   for (int j = 0; j <= bits; ++j) {
     const double h = 1.0 / (1U << j), numbers = j < bits ? kLn2 + h / 4 + h * h / 16 : h;

@@ -1,5 +1,6 @@
 #include "ddpm/data/idx.h"
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/base/file.h"
 #include "ddpm/data/gunzip.h"
 
@@ -12,10 +13,8 @@ constexpr int kUnsignedByte = 0x08;
 // Deflate codes at most 258 bytes in 2 bits.
 constexpr std::uint64_t kMaxDeflateRatio = 1032;
 
-std::uint32_t big_endian(std::string_view bytes) {
-  std::uint32_t value = 0;
-  for (const char c : bytes.substr(0, 4)) value = value << 8 | static_cast<unsigned char>(c);
-  return value;
+std::uint32_t number(std::string_view bytes, std::size_t at) {
+  return static_cast<std::uint32_t>(big_endian(bytes.substr(at, 4)));
 }
 
 std::size_t header_size(int rank) { return 4 + 4 * static_cast<std::size_t>(rank); }
@@ -46,7 +45,7 @@ Result<IdxArray> parse_header(std::string_view header, int rank, const std::stri
     return fail(FailureCode::need_more, "[data] {}: got an empty file, expected IDX", name);
   }
   if (header.size() >= 4) {
-    if (auto magic = check_magic(big_endian(header), rank, name); !magic) {
+    if (auto magic = check_magic(number(header, 0), rank, name); !magic) {
       return tl::unexpected(magic.error());
     }
   }
@@ -56,7 +55,7 @@ Result<IdxArray> parse_header(std::string_view header, int rank, const std::stri
                 name, header.size(), header_size(rank));
   }
   IdxArray array;
-  for (int i = 0; i < rank; ++i) array.dims.push_back(big_endian(header.substr(4 + 4 * i)));
+  for (int i = 0; i < rank; ++i) array.dims.push_back(number(header, 4 + 4 * i));
   if (auto dims = check_dims(array.dims, name); !dims) return tl::unexpected(dims.error());
   return array;
 }

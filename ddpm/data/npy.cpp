@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/base/zip.h"
 
 namespace ddpm {
@@ -92,10 +93,7 @@ Result<std::string_view> header_text(std::string_view bytes, const std::string& 
                 major);
   }
   const std::size_t start = major == 1 ? 10 : 12;
-  std::size_t length = 0;
-  for (std::size_t i = start; i-- > 8 && bytes.size() >= start;) {
-    length = length << 8 | static_cast<unsigned char>(bytes[i]);
-  }
+  const std::size_t length = bytes.size() < start ? 0 : little_endian(bytes.substr(8, start - 8));
   if (bytes.size() < start || length > bytes.size() - start) {
     return fail(FailureCode::need_more, "[data] {}: cut short in its .npy header", name);
   }

@@ -8,9 +8,6 @@
 
 namespace ddpm {
 
-/// CRC-32 of more bytes, going on from `crc`; 0 to begin with.
-std::uint32_t crc32_of(std::string_view bytes, std::uint32_t crc = 0);
-
 class ZipStream {
  public:
   /// What stands before an entry's content of exactly `size` bytes. Where its CRC is not known yet,

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/base/zip.h"
 
 namespace ddpm {

@@ -63,11 +63,7 @@ Decoder parse_decoder(std::string_view name) {
   return static_cast<Decoder>(choose_name("[diffusion] decoder", name, kNames));
 }
 
-std::string_view to_string(Decoder decoder) {
-  const auto index = static_cast<std::size_t>(decoder);
-  DDPM_CHECK(index < std::size(kNames), "decoder {}", index);
-  return kNames[index];
-}
+std::string_view to_string(Decoder decoder) { return name_at(kNames, decoder); }
 
 LogMass log_level_mass(double x, double mean, double log_variance, Decoder decoder) {
   const double inverse_sigma = exact::exp(-0.5 * log_variance);

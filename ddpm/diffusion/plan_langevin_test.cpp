@@ -116,19 +116,27 @@ class Mixture {
     }
     // Within a mode the chain relaxes as e^(-n eps / 2 s^2): 16 relaxation times.
     const int steps = static_cast<int>(32 * kVariance / eps);
-    for (int n = 0; n < steps; ++n) p = carried(p, mean, step.z * step.z);
+    const Vector kernel = kernel_of(mean, step.z * step.z);
+    for (int n = 0; n < steps; ++n) p = carried(p, kernel);
     double moment = 0, mass = 0;
     for (int i = 0; i < kPoints; ++i) moment += at(i) * at(i) * p[i], mass += p[i];
     return moment / mass - (1 + kVariance);
   }
 
  private:
-  static Vector carried(const Vector& p, const Vector& mean, double variance) {
+  // [from][to]
+  static Vector kernel_of(const Vector& mean, double variance) {
+    Vector kernel;
+    for (int i = 0; i < kPoints; ++i) {
+      for (int j = 0; j < kPoints; ++j) kernel.push_back(normal(at(j) - mean[i], variance) * kStep);
+    }
+    return kernel;
+  }
+
+  static Vector carried(const Vector& p, const Vector& kernel) {
     Vector next(kPoints, 0.0);
     for (int i = 0; i < kPoints; ++i) {
-      for (int j = 0; j < kPoints; ++j) {
-        next[j] += p[i] * normal(at(j) - mean[i], variance) * kStep;
-      }
+      for (int j = 0; j < kPoints; ++j) next[j] += p[i] * kernel[i * kPoints + j];
     }
     return next;
   }

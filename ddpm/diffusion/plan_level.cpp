@@ -31,12 +31,10 @@ Posterior posterior_at(const Levels& levels, const Level& level) {
           .variance = 0};
 }
 
-void check_signal(const Level& level, Prediction prediction) {
-  if (level.signal > 0) return;
-  throw Error(
-      "[plan] x0 from {}: got alpha_bar = 0 at time {} (zero terminal SNR), expected alpha_bar > "
-      "0; try prediction v or x0, or a spacing that leaves this time out",
-      to_string(prediction), level.time);
+Mix mix_of(const Levels& levels, const Level& level, Prediction prediction) {
+  Mix mix{level.time + 1, level.signal, level.noise, level.variance};
+  if (prediction == Prediction::mu) mix.down = posterior_at(levels, level);
+  return mix;
 }
 
 }  // namespace
@@ -86,42 +84,11 @@ Level Levels::at_rho(double rho) const {
 }
 
 Linear x0_at(const Levels& levels, const Level& level, Prediction prediction) {
-  const double a = level.signal, b = level.noise;
-  switch (prediction) {
-    case Prediction::eps:
-      check_signal(level, prediction);
-      return {1 / a, -b / a};
-    case Prediction::x0:
-      return {0, 1};
-    case Prediction::v:
-      return {a, -b};
-    case Prediction::mu: {
-      const Posterior q = posterior_at(levels, level);
-      return {-q.c_xt / q.c_x0, 1 / q.c_x0};
-    }
-    case Prediction::score:
-      check_signal(level, prediction);
-      return {1 / a, level.variance / a};
-  }
-  throw BugError("[plan] x0_at: unknown prediction");
+  return x0_from(mix_of(levels, level, prediction), prediction);
 }
 
 Linear eps_at(const Levels& levels, const Level& level, Prediction prediction) {
-  const double a = level.signal, b = level.noise;
-  switch (prediction) {
-    case Prediction::eps:
-      return {0, 1};
-    case Prediction::v:
-      return {b, a};
-    case Prediction::score:
-      return {0, -b};
-    case Prediction::x0:
-    case Prediction::mu: {
-      const Linear x0 = x0_at(levels, level, prediction);
-      return {(1 - a * x0.x) / b, -a * x0.out / b};
-    }
-  }
-  throw BugError("[plan] eps_at: unknown prediction");
+  return eps_from(mix_of(levels, level, prediction), prediction);
 }
 
 Row call_at(const Levels& levels, const Level& level, const ModelView& view, State state) {

@@ -22,8 +22,20 @@ struct Linear {
   double x, out;
 };
 
-/// How x0 and eps are read from x_t and an output of the given meaning. t in 1..T. x0_from throws
-/// Error for eps and score where alpha_bar(t) == 0 (zero terminal SNR).
+/// x_t = signal x0 + noise eps (Eq. (4)), at a whole time or between two.
+struct Mix {
+  double t;  // the paper's; messages name it
+  double signal, noise;
+  double variance;      // noise^2 to the last digit
+  Posterior down = {};  // Eq. (7) of the step to t - 1, which mu alone is read by
+};
+
+/// How x0 and eps are read from x_t and an output of the given meaning. x0_from throws Error for
+/// eps and score where the signal is 0 (zero terminal SNR).
+Linear x0_from(const Mix& mix, Prediction prediction);
+Linear eps_from(const Mix& mix, Prediction prediction);
+
+/// At t in 1..T of a schedule.
 Linear x0_from(const Schedule& schedule, int t, Prediction prediction);
 Linear eps_from(const Schedule& schedule, int t, Prediction prediction);
 

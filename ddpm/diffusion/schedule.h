@@ -60,6 +60,8 @@ class Schedule {
   /// (log_snr.h), `table,betas=0.1/0.2`; each also with `,zero_snr=yes`. Throws Error that lists
   /// the known forms.
   static Schedule parse(const std::string& spec);
+  /// Whether `text` begins with the name of such a form, whatever follows.
+  static bool is_named(const std::string& text);
 
   int T() const { return static_cast<int>(beta_.size()) - 1; }
   double beta(int t) const;                 // Eq. (2), t in 1..T
@@ -89,6 +91,6 @@ class Schedule {
 
 /// The time that networks are fed: 0-based, so t - 1. The only place where the paper's t becomes
 /// theirs.
-inline double network_time(int t) { return t - 1; }
+inline double network_time(double t) { return t - 1; }
 
 }  // namespace ddpm

@@ -1,4 +1,5 @@
 // How schedules are written: `name:steps,key=value`.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -13,6 +14,9 @@
 namespace ddpm {
 namespace {
 
+constexpr std::string_view kNames[] = {"linear",        "cosine",  "constant", "quadratic",
+                                       "scaled_linear", "sigmoid", "warmup10", "warmup50",
+                                       "jsd",           "logsnr",  "table"};
 constexpr std::string_view kZeroSnr = "zero_snr";  // a key of every kind
 
 int steps(const Spec& spec) { return spec.count().value_or(1000); }
@@ -109,10 +113,12 @@ Schedule parse_table(const Spec& spec) {
 
 }  // namespace
 
+bool Schedule::is_named(const std::string& text) {
+  const std::string name = text.substr(0, text.find_first_of(":,"));
+  return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
 Schedule Schedule::parse(const std::string& text) {
-  constexpr std::string_view kNames[] = {"linear",        "cosine",  "constant", "quadratic",
-                                         "scaled_linear", "sigmoid", "warmup10", "warmup50",
-                                         "jsd",           "logsnr",  "table"};
   constexpr std::array kParsers = {parse_linear,    parse_cosine,  parse_constant, parse_quadratic,
                                    parse_quadratic, parse_sigmoid, parse_warmup10, parse_warmup50,
                                    parse_jsd,       parse_log_snr, parse_table};

@@ -222,6 +222,15 @@ TEST(Schedule, ParseKnowsEveryForm) {
   EXPECT_EQ(Schedule::parse("constant:100,beta=0.01").beta(7), 0.01);
 }
 
+TEST(Schedule, IsNamedByWhatItsSpecBeginsWith) {
+  for (const char* text : {"linear", "linear:1000", "table,betas=0.1", "logsnr:ten", "jsd:"}) {
+    EXPECT_TRUE(Schedule::is_named(text)) << text;
+  }
+  for (const char* text : {"", "linear1000", "line", "runs/linear:1000", "./linear"}) {
+    EXPECT_FALSE(Schedule::is_named(text)) << text;
+  }
+}
+
 TEST(Schedule, ParseRefusesByName) {
   const std::pair<const char*, const char*> table[] = {
       {"",

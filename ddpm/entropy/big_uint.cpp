@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numbers>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
@@ -86,7 +87,7 @@ double BigUint::binary_log() const {
   const std::size_t n = limbs_.size();
   const auto from_top = [&](std::size_t i) { return i <= n ? limb(n - i) * 1.0 : 0.0; };
   const double head = from_top(1) + (from_top(2) + from_top(3) * 0x1p-32) * 0x1p-32;
-  return exact::log(head) * 1.44269504088896340736 + 32.0 * static_cast<double>(n - 1);
+  return exact::log(head) * std::numbers::log2e + 32.0 * static_cast<double>(n - 1);
 }
 
 // The product of the first i factors is (n - k + i) over i: every division is exact.

@@ -3,6 +3,8 @@
 #include <array>
 #include <bit>
 
+#include "ddpm/base/bytes.h"
+
 namespace ddpm {
 namespace {
 
@@ -16,16 +18,9 @@ int head_code(std::uint64_t state) {
   return code;
 }
 
-void append_word(std::string& out, std::uint32_t word) {
-  for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(word >> shift & 255));
-}
-
+// Bytes beyond the end are 0.
 std::uint32_t word_at(std::string_view bytes, std::size_t at) {
-  std::uint32_t word = 0;
-  for (std::size_t i = 0; i < 4 && at + i < bytes.size(); ++i) {
-    word |= std::uint32_t{static_cast<unsigned char>(bytes[at + i])} << 8 * i;
-  }
-  return word;
+  return static_cast<std::uint32_t>(little_endian(bytes.substr(at, 4)));
 }
 
 }  // namespace
@@ -59,7 +54,7 @@ std::string Rans::bytes() const {
   for (int i = 1; i < kHeadBytes[code]; ++i) {
     out.push_back(static_cast<char>(state_ >> (8 * i - 2) & 255));
   }
-  for (std::size_t i = words_.size(); i-- > 0;) append_word(out, words_[i]);
+  for (std::size_t i = words_.size(); i-- > 0;) append_little_endian(out, words_[i], 4);
   return out;
 }
 
@@ -121,7 +116,7 @@ Result<std::string> Rans::seed_bytes() const {
   }
   std::string seed;
   seed.reserve(4 * held);
-  for (std::size_t i = first + 1; i < words.size(); ++i) append_word(seed, words[i]);
+  for (std::size_t i = first + 1; i < words.size(); ++i) append_little_endian(seed, words[i], 4);
   if (seed.find_first_not_of('\0', size) != std::string::npos) {
     return fail(FailureCode::corrupt, "[entropy] rans: the seed of {} bytes is longer", size);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "ddpm/base/exact.h"
 #include "ddpm/entropy/big_uint.h"
@@ -39,8 +40,7 @@ struct Column {
 // About where c over i reaches `number`: i! (c over i) is nearly (c - (i - 1) / 2)^i. Only a guess:
 // the caller corrects it exactly.
 std::uint32_t guess(const BigUint& number, std::uint32_t i, double log2_factorial, double most) {
-  constexpr double kLn2 = 0.69314718055994530942;
-  const double root = exact::exp((number.binary_log() + log2_factorial) / i * kLn2);
+  const double root = exact::exp((number.binary_log() + log2_factorial) / i * std::numbers::ln2);
   const double c = std::floor(root + (i - 1) / 2.0);
   return static_cast<std::uint32_t>(std::clamp(c, i * 1.0, most));
 }
@@ -60,9 +60,9 @@ Column largest(const BigUint& number, std::uint32_t i, double log2_factorial, st
 }
 
 std::vector<double> log2_factorials(std::uint32_t m) {
-  constexpr double kLog2E = 1.44269504088896340736;
   std::vector<double> values(m + 1);
-  for (std::uint32_t i = 1; i <= m; ++i) values[i] = values[i - 1] + exact::log(i) * kLog2E;
+  for (std::uint32_t i = 1; i <= m; ++i)
+    values[i] = values[i - 1] + exact::log(i) * std::numbers::log2e;
   return values;
 }
 

@@ -100,10 +100,10 @@ void Canvas::blend(int x, int y, Colour colour, double opacity) {
   }
 }
 
-void Canvas::stroke(std::span<const Point> points, double width, Colour colour, double opacity) {
+void Canvas::stroke(std::span<const Point> points, double width, Colour colour) {
   // A hairline of less than a pixel is a pale line of one.
   const double radius = std::max(width, 1.0) / 2;
-  opacity *= std::min(width, 1.0);
+  const double opacity = std::min(width, 1.0);
   Rectangle all = {kFar, kFar, -kFar, -kFar};
   for (const Point& p : points) {
     if (!finite(p)) continue;
@@ -133,17 +133,6 @@ void Canvas::line(Point from, Point to, double width, Colour colour) {
 
 void Canvas::dot(Point centre, double radius, Colour colour) {
   stroke({&centre, 1}, 2 * radius, colour);
-}
-
-void Canvas::fill(const Rectangle& area, Colour colour, double opacity) {
-  const Pixels box = pixels_of(area, clip_);
-  for (int y = box.top; y < box.bottom; ++y) {
-    const double high = std::min(y + 1.0, area.bottom) - std::max(double(y), area.top);
-    for (int x = box.left; x < box.right; ++x) {
-      const double wide = std::min(x + 1.0, area.right) - std::max(double(x), area.left);
-      blend(x, y, colour, opacity * std::clamp(high * wide, 0.0, 1.0));
-    }
-  }
 }
 
 void Canvas::picture(int left, int top, const Image& image, int scale) {

@@ -44,10 +44,9 @@ class Canvas {
   void clip_nothing();
 
   /// A line with round ends through the points; a point that is not finite ends a piece of it.
-  void stroke(std::span<const Point> points, double width, Colour colour, double opacity = 1);
+  void stroke(std::span<const Point> points, double width, Colour colour);
   void line(Point from, Point to, double width, Colour colour);
   void dot(Point centre, double radius, Colour colour);
-  void fill(const Rectangle& area, Colour colour, double opacity = 1);
 
   /// ASCII on the baseline through `at`, which is the text's left end, centre or right end; other
   /// bytes are `?`. `_{...}` and `^{...}` are set small, below and above the line.

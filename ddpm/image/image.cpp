@@ -99,6 +99,14 @@ Image image_from_floats(std::span<const float> chw, Shape shape) {
   return image;
 }
 
+std::vector<Image> images_from_floats(std::span<const float> x, Shape shape) {
+  std::vector<Image> images;
+  for (std::size_t i = 0; i < x.size(); i += shape.size()) {
+    images.push_back(image_from_floats(x.subspan(i, shape.size()), shape));
+  }
+  return images;
+}
+
 Image centre_crop(const Image& image) { return centre_crop(image, 1, 1); }
 
 Image centre_crop(const Image& image, int aspect_width, int aspect_height) {
@@ -124,6 +132,12 @@ Image with_channels(const Image& image, int channels) {
     store(c, &out.pixels[i * channels], channels);
   }
   return out;
+}
+
+int grid_columns(std::size_t n) {
+  std::size_t columns = 1;
+  while (columns * columns < n) ++columns;
+  return static_cast<int>(columns);
 }
 
 Image image_grid(std::span<const Image> images, int columns, int gap, std::uint8_t background) {

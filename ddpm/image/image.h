@@ -42,6 +42,9 @@ void image_to_floats(const Image& image, std::span<float> chw);
 /// float_to_byte of every value. chw: [C, H, W].
 Image image_from_floats(std::span<const float> chw, Shape shape);
 
+/// The n images of x, [n, C, H, W].
+std::vector<Image> images_from_floats(std::span<const float> x, Shape shape);
+
 /// The largest centred square.
 Image centre_crop(const Image& image);
 
@@ -52,6 +55,9 @@ Image centre_crop(const Image& image, int aspect_width, int aspect_height);
 /// rounds it. Alpha that the result has no room for is laid over white; alpha that the image lacks
 /// is opaque.
 Image with_channels(const Image& image, int channels);
+
+/// The smallest number of columns that makes a grid no taller than wide: ceil(sqrt(n)).
+int grid_columns(std::size_t n);
 
 /// Images of one shape in rows of `columns` (fewer when there are fewer images), `gap` pixels of
 /// `background` between and around them. At least one image.

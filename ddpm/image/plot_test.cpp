@@ -47,13 +47,18 @@ TEST(Canvas, GapsAndHugePointsAreNoLines) {
 TEST(Canvas, NothingIsDrawnOutsideTheClip) {
   Canvas canvas(20, 20);
   canvas.clip({5, 5, 15, 15});
-  canvas.fill({0, 0, 20, 20}, {255, 0, 0});
+  const Image red = [] {
+    Image image = blank_image(20, 20, 3);
+    for (std::size_t i = 0; i < image.pixels.size(); i += 3) image.pixels[i] = 255;
+    return image;
+  }();
+  canvas.picture(0, 0, red, 1);
   canvas.dot({15, 15}, 4, {0, 0, 255});
   EXPECT_TRUE(is(canvas.image(), 4, 10, {255, 255, 255}));
   EXPECT_TRUE(is(canvas.image(), 5, 10, {255, 0, 0}));
   EXPECT_TRUE(is(canvas.image(), 15, 15, {255, 255, 255}));
   canvas.clip_nothing();
-  canvas.fill({15, 15, 99, 99}, {0, 0, 255});
+  canvas.dot({18, 18}, 4, {0, 0, 255});
   EXPECT_TRUE(is(canvas.image(), 19, 19, {0, 0, 255}));
 }
 

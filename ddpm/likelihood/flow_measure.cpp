@@ -24,7 +24,8 @@ class FlowNetwork {
     label_.clear();
     for (const FlowQuestion& q : questions) {
       for (const double value : q.x) x_.push_back(static_cast<float>(value));
-      time_.push_back(std::max(q.t - 1, 0.0));  // below the first step there was no training
+      time_.push_back(
+          std::max(network_time(q.t), 0.0));  // below the first step there was no training
       if (images_.labels) label_.push_back(images_.data.label(q.image).value_or(kNoLabel));
     }
     const std::span<const float> out = network_.forward(x_, time_, label_);
@@ -71,30 +72,24 @@ std::vector<double> dequantised(const TestImages& images, std::size_t image, std
   return x;
 }
 
+// Eq. (7) of the step down to t - 1, or to clean data where that is nearer.
+Posterior posterior_on_line(const TimeLine& line, double t) {
+  const double s = std::max(t - 1, 0.0), variance = line.one_minus_alpha_bar(t);
+  const double left = s > 0 ? line.one_minus_alpha_bar(s) : 0;
+  const double root_s = std::sqrt(line.alpha_bar(s));
+  const double root_alpha = std::sqrt(line.alpha_bar(t)) / root_s;
+  return {.c_x0 = root_s * (1 - root_alpha * root_alpha) / variance,
+          .c_xt = root_alpha * left / variance,
+          .variance = 0};
+}
+
 }  // namespace
 
 Linear eps_on_line(const TimeLine& line, double t, Prediction prediction) {
   const double variance = line.one_minus_alpha_bar(t);
-  const double a = std::sqrt(line.alpha_bar(t)), b = std::sqrt(variance);
-  switch (prediction) {
-    case Prediction::eps:
-      return {0, 1};
-    case Prediction::x0:
-      return {1 / b, -a / b};
-    case Prediction::v:
-      return {b, a};
-    case Prediction::score:
-      return {0, -b};
-    case Prediction::mu: {  // Eq. (7) of the step down to s
-      const double s = std::max(t - 1, 0.0);
-      const double left = s > 0 ? line.one_minus_alpha_bar(s) : 0;
-      const double root_alpha = a / std::sqrt(line.alpha_bar(s));
-      const double c_x0 = std::sqrt(line.alpha_bar(s)) * (1 - root_alpha * root_alpha) / variance;
-      const double c_xt = root_alpha * left / variance;
-      return {(1 + a * c_xt / c_x0) / b, -a / c_x0 / b};
-    }
-  }
-  throw BugError("[likelihood] eps_on_line: unknown prediction");
+  Mix mix{t, std::sqrt(line.alpha_bar(t)), std::sqrt(variance), variance};
+  if (prediction == Prediction::mu) mix.down = posterior_on_line(line, t);
+  return eps_from(mix, prediction);
 }
 
 FlowReport measure_flow(VectorJacobian& network, const Schedule& schedule, Prediction prediction,

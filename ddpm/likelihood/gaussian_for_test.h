@@ -77,9 +77,12 @@ class GaussianNet : public Denoiser, public VectorJacobian {
 
  private:
   void apply(std::span<const float> x, std::span<const double> time, std::span<float> out) const {
-    for (std::size_t i = 0; i < x.size(); i += 2) {
-      const double alpha_bar = line_.alpha_bar(time[i / shape_.size()] + 1);
-      data_.best_eps(alpha_bar, &x[i], &out[i]);
+    const std::size_t n = shape_.size();
+    for (std::size_t k = 0; k < time.size(); ++k) {
+      const double alpha_bar = line_.alpha_bar(time[k] + 1);
+      for (std::size_t i = k * n; i < (k + 1) * n; i += 2) {
+        data_.best_eps(alpha_bar, &x[i], &out[i]);
+      }
     }
   }
 

@@ -166,11 +166,35 @@ Factor pivoted(const Matrix& m, const std::string& name, ThreadPool& pool) {
   return out;
 }
 
+Matrix projected(const Factor& factor, const Matrix& s, ThreadPool& pool) {
+  const int d = s.rows, r = factor.rank();
+  Matrix right(d, r), out(r, r);
+  add_product(view(s), view(factor.f), d, r, d, 1, right.row(0), r, pool,
+              {.b_lower = factor.lower});
+  add_product(transposed(factor.f), view(right), r, r, d, 1, out.row(0), r, pool,
+              {.symmetric = true, .a_upper = factor.lower});
+  mirror(out);
+  return out;
+}
+
 }  // namespace
 
 Factor factor(const Matrix& covariance, const std::string& name, ThreadPool& pool) {
   if (auto full = cholesky(covariance, pool)) return std::move(*full);
   return pivoted(covariance, name, pool);
+}
+
+Projection project(const Matrix& a, const Matrix& b, const Factor& of_b, ThreadPool& pool) {
+  Factor of_a = factor(a, "fid", pool);
+  // Which of two equal ranks is factored must not depend on the order of the arguments.
+  const bool first = of_a.rank() != of_b.rank() ? of_a.rank() < of_b.rank() : a.values < b.values;
+  Projection p{first ? std::move(of_a) : of_b, first, {}};
+  p.matrix = projected(p.factor, first ? b : a, pool);
+  return p;
+}
+
+Projection project(const Matrix& a, const Matrix& b, ThreadPool& pool) {
+  return project(a, b, factor(b, "fid", pool), pool);
 }
 
 }  // namespace ddpm

@@ -22,6 +22,19 @@ struct Factor {
 /// eigenvalues beyond rounding in float32.
 Factor factor(const Matrix& covariance, const std::string& name, ThreadPool& pool);
 
+/// F^T S F of two covariances, F the factor of the one of lower rank: its eigenvalues are those of
+/// the product but for zeros, and the other matrix has no zero eigenvalue in F's span, where a
+/// square root would turn rounding of 1e-16 into 1e-8. Symmetric in a and b, bit for bit.
+struct Projection {
+  Factor factor;
+  bool factored_a = false;  // F F^T is a, S is b; else the reverse
+  Matrix matrix;
+};
+Projection project(const Matrix& a, const Matrix& b, ThreadPool& pool);
+
+/// The same with a factor of b that is there already.
+Projection project(const Matrix& a, const Matrix& b, const Factor& of_b, ThreadPool& pool);
+
 /// In increasing order.
 std::vector<double> eigenvalues(const Matrix& symmetric);
 

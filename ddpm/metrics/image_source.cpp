@@ -5,7 +5,6 @@
 
 #include "ddpm/base/error.h"
 #include "ddpm/image/image.h"
-#include "ddpm/metrics/image_source_parts.h"
 
 namespace ddpm {
 namespace {
@@ -30,6 +29,10 @@ class DatasetImages : public ImageSource {
  private:
   std::unique_ptr<Dataset> dataset_;
 };
+
+std::string image_count(std::int64_t n, Shape shape, const std::string& name) {
+  return fmt::format("{} images of {}x{} in {}", n, shape.w, shape.h, name);
+}
 
 // Bytes [N, H, W, C].
 class ByteImages : public ImageSource {
@@ -108,10 +111,6 @@ class FloatImages : public ImageSource {
 bool is_side(std::int64_t n) { return n >= 1 && n <= 65'535; }
 
 }  // namespace
-
-std::string image_count(std::int64_t n, Shape shape, const std::string& name) {
-  return fmt::format("{} images of {}x{} in {}", n, shape.w, shape.h, name);
-}
 
 std::string_view to_string(Alpha alpha) {
   constexpr std::string_view kNames[] = {"refuse", "white", "drop"};

@@ -184,20 +184,24 @@ void expect_facts(std::span<const float> v, Shape shape, const GoldenLine& line,
 }
 
 TEST(InceptionGolden, EveryConvolutionAndStageIsTheReferences) {
-  const AllValues all(input_of(kA32, 0, InputPipeline::torch_fidelity));
   int compared = 0;
-  for (const GoldenLine& line : golden("conv")) {
-    expect_facts(all.of.at(line.name), all.shapes.at(line.name), line, {0});
-    ++compared;
+  const auto convs = golden("conv"), stages = golden("stage");
+  for (const GoldenImage& image : kImages) {
+    const AllValues all(input_of(image.set, image.k, InputPipeline::torch_fidelity));
+    for (const GoldenLine& line : convs) {
+      if (line.image != image.label) continue;
+      expect_facts(all.of.at(line.name), all.shapes.at(line.name), line, {0});
+      ++compared;
+    }
+    for (const GoldenLine& line : stages) {
+      if (line.image != image.label) continue;
+      const Shape s = all.shapes.at(line.name);
+      const std::size_t middle = (std::size_t{1} * (s.c / 3) * s.h + s.h / 2) * s.w + s.w / 3;
+      expect_facts(all.of.at(line.name), s, line, {0, middle, s.size() - 1});
+      ++compared;
+    }
   }
-  for (const GoldenLine& line : golden("stage")) {
-    if (line.image != "A32:0") continue;
-    const Shape s = all.shapes.at(line.name);
-    const std::size_t middle = (std::size_t{1} * (s.c / 3) * s.h + s.h / 2) * s.w + s.w / 3;
-    expect_facts(all.of.at(line.name), s, line, {0, middle, s.size() - 1});
-    ++compared;
-  }
-  EXPECT_EQ(compared, 94 + 19);
+  EXPECT_EQ(compared, 94 + 5 * 19);
 }
 
 // Pooled features of the reference network after each program's own preprocessing: mean, length and
@@ -205,40 +209,83 @@ TEST(InceptionGolden, EveryConvolutionAndStageIsTheReferences) {
 struct PipelineGolden {
   const FormulaImages& set;
   InputPipeline pipeline;
-  double mean, length, first, third;
+  double mean, length, firsts[8];
+  double change;  // of both images, relative L2 to the first pipeline
 };
-const PipelineGolden kPipelines[] = {{kA32, InputPipeline::torch_fidelity, 0.4489722559462188,
-                                      34.30597352457317, 0.9203356504440308, 0.030933802947402},
-                                     {kA32, InputPipeline::pytorch_fid, 0.4506493905141937,
-                                      34.43189894879732, 0.9312872290611267, 0.029259227216243744},
-                                     {kA32, InputPipeline::clean_fid, 0.46440305165379314,
-                                      35.47799497028923, 0.9587855339050293, 0.027900146320462227},
-                                     {kA64x48, InputPipeline::pytorch_fid, 0.4096804856140608,
-                                      31.28700938202072, 0.9603607654571533, 0.019059082493185997},
-                                     {kA64x48, InputPipeline::clean_fid, 0.42015121968240887,
-                                      32.082750928781486, 0.9815911054611206, 0.01846967823803425}};
+const PipelineGolden kPipelines[] = {
+    {kA32,
+     InputPipeline::torch_fidelity,
+     0.4489722559462188,
+     34.30597352457317,
+     {0.9203356504440308, 0.0, 0.030933802947402, 0.17419585585594177, 0.20599599182605743, 0.0,
+      1.2317792177200317, 0.02987757697701454},
+     0},
+    {kA32,
+     InputPipeline::pytorch_fid,
+     0.4506493905141937,
+     34.43189894879732,
+     {0.9312872290611267, 0.0, 0.029259227216243744, 0.18454183638095856, 0.21051949262619019, 0.0,
+      1.2342753410339355, 0.02985271066427231},
+     0.009731066408934739},
+    {kA32,
+     InputPipeline::clean_fid,
+     0.46440305165379314,
+     35.47799497028923,
+     {0.9587855339050293, 0.0, 0.027900146320462227, 0.18686476349830627, 0.22362174093723297, 0.0,
+      1.2788408994674683, 0.03139577805995941},
+     0.03081539323178685},
+    {kA64x48,
+     InputPipeline::torch_fidelity,
+     0.40900637754455493,
+     31.232091416032414,
+     {0.9578832983970642, 0.0, 0.019062386825680733, 0.20050972700119019, 0.15633100271224976, 0.0,
+      1.0880308151245117, 0.007697988301515579},
+     0},
+    {kA64x48,
+     InputPipeline::pytorch_fid,
+     0.4096804856140608,
+     31.28700938202072,
+     {0.9603607654571533, 0.0, 0.019059082493185997, 0.20172671973705292, 0.1592129021883011, 0.0,
+      1.09744131565094, 0.008248388767242432},
+     0.006565423474775459},
+    {kA64x48,
+     InputPipeline::clean_fid,
+     0.42015121968240887,
+     32.082750928781486,
+     {0.9815911054611206, 0.0, 0.01846967823803425, 0.20138587057590485, 0.1677474081516266, 0.0,
+      1.123976707458496, 0.009160192683339119},
+     0.026392059432237026}};
 
 TEST(InceptionGolden, EachInputPipelineGivesItsProgramsFeatures) {
   constexpr InceptionTap kPool[] = {InceptionTap::pool};
+  constexpr std::size_t kBoth = 2 * 2048;  // of images 0 and 1
   const Graph graph = inception(kPool).graph;
   std::vector<float> x;
   for (const PipelineGolden& p : kPipelines) {
-    const auto one = input_of(p.set, 0, p.pipeline);
-    x.insert(x.end(), one.begin(), one.end());
+    for (const int k : {0, 1}) {
+      const auto one = input_of(p.set, k, p.pipeline);
+      x.insert(x.end(), one.begin(), one.end());
+    }
   }
   const auto out = run(graph, x);
   for (std::size_t i = 0; i < std::size(kPipelines); ++i) {
-    const auto f = std::span(out).subspan(i * 2048, 2048);
-    double sum = 0, squares = 0;
-    for (const float v : f) {
-      sum += v;
-      squares += double{v} * v;
+    const auto f = std::span(out).subspan(i * kBoth, kBoth);
+    const auto usual = std::span(out).subspan(i / 3 * 3 * kBoth, kBoth);
+    double sum = 0, squares = 0, usual_squares = 0, differences = 0;
+    for (std::size_t c = 0; c < kBoth; ++c) {
+      if (c < 2048) sum += f[c];
+      if (c < 2048) squares += double{f[c]} * f[c];
+      usual_squares += double{usual[c]} * usual[c];
+      differences += std::pow(double{f[c]} - usual[c], 2);
     }
     constexpr double kTop = 5;  // of these features; tolerances as above
-    EXPECT_NEAR(sum / 2048, kPipelines[i].mean, kTapTol * kTop) << i;
-    EXPECT_NEAR(std::sqrt(squares), kPipelines[i].length, kTapTol * kTop * std::sqrt(2048)) << i;
-    EXPECT_NEAR(f[0], kPipelines[i].first, kTapTol * kTop) << i;
-    EXPECT_NEAR(f[2], kPipelines[i].third, kTapTol * kTop) << i;
+    const double length = std::sqrt(squares), allowed = kTapTol * kTop;
+    EXPECT_NEAR(sum / 2048, kPipelines[i].mean, allowed) << i;
+    EXPECT_NEAR(length, kPipelines[i].length, allowed * std::sqrt(2048)) << i;
+    for (int c = 0; c < 8; ++c) EXPECT_NEAR(f[c], kPipelines[i].firsts[c], allowed) << i;
+    EXPECT_NEAR(std::sqrt(differences / usual_squares), kPipelines[i].change,
+                2 * allowed * std::sqrt(2048) / length)
+        << i;
   }
 }
 

@@ -17,37 +17,75 @@ Matrix gather(const Features& f, const std::vector<int>& rows) {
   return m;
 }
 
-// Sum of the kernel over all pairs, without the diagonal when both are one set.
-double kernel_sum(const Matrix& x, const Matrix& y, bool same, ThreadPool& pool) {
+// Of the kernel over all pairs, without the diagonal when both are one set: the sum, and that of
+// each row and column.
+struct KernelSums {
+  double all = 0;
+  std::vector<double> rows, columns;
+};
+
+KernelSums kernel_sums(const Matrix& x, const Matrix& y, bool same, ThreadPool& pool) {
   Matrix k(x.rows, y.rows);
   add_product(view(x), transposed(y), x.rows, y.rows, x.cols, 1, k.row(0), k.cols, pool,
               {.symmetric = same});
-  double sum = 0;
+  KernelSums sums{0, std::vector<double>(x.rows), std::vector<double>(y.rows)};
   for (int i = 0; i < k.rows; ++i) {
     const int columns = same ? i : k.cols;
     double of_row = 0;
     for (int j = 0; j < columns; ++j) {
-      const double v = k.at(i, j) / x.cols + 1;
-      of_row += v * v * v;
+      const double v = k.at(i, j) / x.cols + 1, cube = v * v * v;
+      of_row += cube;
+      sums.columns[j] += cube;
     }
-    sum += of_row;
+    sums.rows[i] = of_row;
+    sums.all += of_row;
   }
-  return same ? 2 * sum : sum;
+  if (!same) return sums;
+  sums.all *= 2;
+  for (int i = 0; i < k.rows; ++i) sums.rows[i] += sums.columns[i];  // what lies beyond i
+  return sums;
 }
 
-double squared_discrepancy(const Matrix& x, const Matrix& y, ThreadPool& pool) {
+// Of the first-order term of the estimate, an image: 4 times the variance over a set of its mean
+// kernel with its own set less that with the other.
+double first_order(const std::vector<double>& own, const std::vector<double>& other,
+                   double others) {
+  const auto n = static_cast<double>(own.size());
+  double mean = 0, squares = 0;
+  const auto influence = [&](std::size_t i) { return own[i] / (n - 1) - other[i] / others; };
+  for (std::size_t i = 0; i < own.size(); ++i) mean += influence(i) / n;
+  for (std::size_t i = 0; i < own.size(); ++i) squares += std::pow(influence(i) - mean, 2);
+  return 4 * squares / (n - 1);
+}
+
+// The estimate from one subset of each set, and the variances an image that it shows.
+struct Discrepancy {
+  double value = 0, x_variance = 0, y_variance = 0;
+};
+
+Discrepancy discrepancy(const Matrix& x, const Matrix& y, ThreadPool& pool) {
   const double n = x.rows, m = y.rows;
-  return kernel_sum(x, x, true, pool) / (n * (n - 1)) +
-         kernel_sum(y, y, true, pool) / (m * (m - 1)) - 2 * kernel_sum(x, y, false, pool) / (n * m);
+  const KernelSums xx = kernel_sums(x, x, true, pool), yy = kernel_sums(y, y, true, pool);
+  const KernelSums xy = kernel_sums(x, y, false, pool);
+  return {xx.all / (n * (n - 1)) + yy.all / (m * (m - 1)) - 2 * xy.all / (n * m),
+          first_order(xx.rows, xy.rows, m), first_order(yy.rows, xy.columns, n)};
 }
 
-void finish(Kid& kid, int ddof, double independent) {
-  const auto n = static_cast<double>(kid.subsets.size());
+// Means over the subsets, of values and variances.
+void finish(Kid& kid, const std::vector<Discrepancy>& subsets, int ddof) {
+  const auto n = static_cast<double>(subsets.size());
+  for (const Discrepancy& s : subsets) kid.subsets.push_back(s.value);
   kid.mean = std::accumulate(kid.subsets.begin(), kid.subsets.end(), 0.0) / n;
   double squares = 0;
   for (const double s : kid.subsets) squares += (s - kid.mean) * (s - kid.mean);
   if (n > ddof) kid.deviation = std::sqrt(squares / (n - ddof));
-  kid.standard_error = kid.deviation / std::sqrt(independent);
+}
+
+// Variance of a mean over `subsets` draws of `size` out of `n`: what is common to all of them, as
+// all come from the n, and what differs, which grows less with every draw.
+double variance_of_mean(double variance, int n, int size, std::size_t subsets) {
+  const double differs = (1.0 / size - 1.0 / n) / static_cast<double>(subsets);
+  return variance * (1.0 / n + differs);
 }
 
 int subset_size(int smallest, const KidOptions& o) {
@@ -63,17 +101,23 @@ int subset_size(int smallest, const KidOptions& o) {
 
 Kid of_subsets(const Features& generated, const Features& reference, const KidOptions& o,
                ThreadPool& pool) {
-  const int smallest = std::min(generated.rows(), reference.rows());
-  Kid kid{.subset_size = subset_size(smallest, o)};
-  NumpyRandom random(o.seed);
   const Features& first = o.reference_first ? reference : generated;
   const Features& second = o.reference_first ? generated : reference;
+  Kid kid{.subset_size = subset_size(std::min(first.rows(), second.rows()), o)};
+  NumpyRandom random(o.seed);
+  std::vector<Discrepancy> subsets;
+  double x_variance = 0, y_variance = 0;
   for (int s = 0; s < o.subsets; ++s) {
     const Matrix x = gather(first, random.choice(first.rows(), kid.subset_size));
     const Matrix y = gather(second, random.choice(second.rows(), kid.subset_size));
-    kid.subsets.push_back(squared_discrepancy(x, y, pool));
+    subsets.push_back(discrepancy(x, y, pool));
+    x_variance += subsets.back().x_variance / o.subsets;
+    y_variance += subsets.back().y_variance / o.subsets;
   }
-  finish(kid, 0, std::min<double>(o.subsets, std::max(1.0, 1.0 * smallest / kid.subset_size)));
+  finish(kid, subsets, 0);
+  kid.standard_error =
+      std::sqrt(variance_of_mean(x_variance, first.rows(), kid.subset_size, subsets.size()) +
+                variance_of_mean(y_variance, second.rows(), kid.subset_size, subsets.size()));
   return kid;
 }
 
@@ -98,11 +142,15 @@ Kid of_blocks(const Features& generated, const Features& reference, const KidOpt
         smallest, blocks);
   }
   Kid kid{.subset_size = (largest + blocks - 1) / blocks};
+  std::vector<Discrepancy> subsets;
   for (int b = 0; b < blocks; ++b) {
-    kid.subsets.push_back(
-        squared_discrepancy(block_of(generated, b, blocks), block_of(reference, b, blocks), pool));
+    subsets.push_back(
+        discrepancy(block_of(generated, b, blocks), block_of(reference, b, blocks), pool));
   }
-  finish(kid, 1, blocks);
+  finish(kid, subsets, 1);
+  kid.standard_error = blocks > 1 ? kid.deviation / std::sqrt(blocks)
+                                  : std::sqrt(subsets[0].x_variance / generated.rows() +
+                                              subsets[0].y_variance / reference.rows());
   return kid;
 }
 

@@ -25,8 +25,8 @@ struct KidOptions {
 
 struct Kid {
   double mean = 0, deviation = 0;  // over subsets: ddof 0, for blocks ddof 1
-  /// Of the mean. Subsets overlap: they count as no more than the disjoint ones that N has room
-  /// for.
+  /// Of the mean. Subsets overlap, so from the images' own influences on the estimate, which other
+  /// sets of as many images would spread; of several blocks, as tfgan has it, from their deviation.
   double standard_error = 0;
   int subset_size = 0;
   std::vector<double> subsets;

@@ -66,80 +66,159 @@ double distance(double u, double v, double product, DistanceType type) {
   return std::max(rounded(rounded(u - twice, type) + v, type), 0.0);
 }
 
-// Calls body(row of a, first column, columns, squared distances) for each strip of a row, all
-// strips of one row by one thread and in order.
+// A tile of products between rows i.. of a and j.. of b.
+struct ProductTile {
+  int worker, i, j, m, n;
+  const double* products;  // row stride kTile
+
+  double at(int r, int c) const { return products[std::size_t{1} * r * kTile + c]; }
+};
+
+// Calls body(tile) for each tile of a b^T, in any order and by any worker; of a a^T, of those on
+// and below the diagonal alone. So nothing that a body gathers may depend on the order.
 template <class Body>
-void for_distances(const Points& a, const Points& b, ThreadPool& pool, Body&& body) {
-  const int d = a.rows.cols;
-  std::vector<std::vector<double>> scratch(
-      pool.threads(), std::vector<double>(tile_scratch() + std::size_t{kTile} * kTile));
-  pool.run((a.size() + kTile - 1) / kTile, [&](int task, int worker) {
-    const int i = task * kTile, m = std::min(kTile, a.size() - i);
+void for_tiles(const Points& a, const Points& b, ThreadPool& pool, Body&& body) {
+  const int d = a.rows.cols, down = (a.size() + kTile - 1) / kTile;
+  const int right = (b.size() + kTile - 1) / kTile;
+  const std::size_t area = std::size_t{kTile} * kTile;
+  std::vector<std::vector<double>> scratch(pool.threads(),
+                                           std::vector<double>(tile_scratch() + area));
+  pool.run(down * right, [&](int task, int worker) {
+    const int i = task / right * kTile, j = task % right * kTile;
+    if (&a == &b && j > i) return;
     double* const out = scratch[worker].data() + tile_scratch();
-    for (int j = 0; j < b.size(); j += kTile) {
-      const int n = std::min(kTile, b.size() - j);
-      std::fill_n(out, std::size_t{kTile} * kTile, 0.0);
-      tile_product({.a = {a.rows.row(i), d, 1},
-                    .b = {b.rows.row(j), 1, d},
-                    .m = m,
-                    .n = n,
-                    .last = d,
-                    .c = out,
-                    .stride = kTile},
-                   scratch[worker].data());
-      for (int r = 0; r < m; ++r) {
-        double* row = out + std::size_t{1} * r * kTile;
-        for (int c = 0; c < n; ++c) {
-          row[c] = distance(a.norms[i + r], b.norms[j + c], row[c], a.type);
-        }
-        body(i + r, j, n, row);
-      }
-    }
+    const int m = std::min(kTile, a.size() - i), n = std::min(kTile, b.size() - j);
+    std::fill_n(out, area, 0.0);
+    tile_product({.a = {a.rows.row(i), d, 1},
+                  .b = {b.rows.row(j), 1, d},
+                  .m = m,
+                  .n = n,
+                  .last = d,
+                  .c = out,
+                  .stride = kTile},
+                 scratch[worker].data());
+    body(ProductTile{worker, i, j, m, n, out});
   });
 }
 
 bool all_finite(const Points& a, const Points& b, ThreadPool& pool) {
   std::atomic<bool> finite{true};
-  for_distances(a, b, pool, [&](int, int, int n, const double* row) {
-    if (!std::all_of(row, row + n, [](double x) { return std::isfinite(x); })) finite = false;
+  for_tiles(a, b, pool, [&](const ProductTile& t) {
+    for (int r = 0; r < t.m; ++r) {
+      for (int c = 0; c < t.n; ++c) {
+        const double u = a.norms[t.i + r], v = b.norms[t.j + c];
+        // Rounding may tell one order from the other.
+        const bool both = std::isfinite(distance(u, v, t.at(r, c), a.type)) &&
+                          std::isfinite(distance(v, u, t.at(r, c), a.type));
+        if (!both) finite = false;
+      }
+    }
   });
   return finite;
 }
 
-// Squared distance to the k-th neighbour: entry k of the sorted distances, entry 0 being the point
+// The k + 1 least distances of each point, in increasing order; what other workers saw is merged.
+class Nearest {
+ public:
+  Nearest(int points, int k) : width_(k + 1), values_(std::size_t{1} * points * width_, kFar) {}
+
+  void add(int point, double distance) {
+    double* const best = values_.data() + std::size_t{1} * point * width_;
+    if (!(distance < best[width_ - 1])) return;
+    int at = width_ - 1;
+    for (; at > 0 && distance < best[at - 1]; --at) best[at] = best[at - 1];
+    best[at] = distance;
+  }
+  void merge(const Nearest& other) {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      add(static_cast<int>(i / width_), other.values_[i]);
+    }
+  }
+  double of(int point, int k) const { return values_[std::size_t{1} * point * width_ + k]; }
+
+ private:
+  int width_;
+  std::vector<double> values_;
+};
+
+// Squared distances to the neighbours: number k of the sorted ones, number 0 being the point
 // itself.
-std::vector<double> radii(const Points& points, int k, ThreadPool& pool) {
-  std::vector<std::vector<double>> nearest(points.size(), std::vector<double>(k + 1, kFar));
-  for_distances(points, points, pool, [&](int i, int, int n, const double* row) {
-    std::vector<double>& best = nearest[i];
-    for (int c = 0; c < n; ++c) {
-      if (!(row[c] < best.back())) continue;
-      best.insert(std::upper_bound(best.begin(), best.end(), row[c]), row[c]);
-      best.pop_back();
+Nearest nearest_of(const Points& points, int k, ThreadPool& pool) {
+  std::vector<Nearest> of_worker(pool.threads(), Nearest(points.size(), k));
+  const std::vector<double>& norms = points.norms;
+  for_tiles(points, points, pool, [&](const ProductTile& t) {
+    Nearest& nearest = of_worker[t.worker];
+    for (int r = 0; r < t.m; ++r) {
+      const int i = t.i + r;
+      for (int c = 0; c < t.n; ++c) {
+        nearest.add(i, distance(norms[i], norms[t.j + c], t.at(r, c), points.type));
+      }
+      if (t.i == t.j) continue;  // both halves of it are there
+      for (int c = 0; c < t.n; ++c) {
+        nearest.add(t.j + c, distance(norms[t.j + c], norms[i], t.at(r, c), points.type));
+      }
     }
   });
+  for (std::size_t w = 1; w < of_worker.size(); ++w) of_worker[0].merge(of_worker[w]);
+  return std::move(of_worker[0]);
+}
+
+std::vector<double> radii_of(const Nearest& nearest, int points, int k) {
   std::vector<double> out;
-  for (const auto& best : nearest) out.push_back(best.back());
+  for (int i = 0; i < points; ++i) out.push_back(nearest.of(i, k));
   return out;
 }
 
-// For each point: in how many balls of the other set it lies, and how near the nearest one is.
+// For each point: in how many balls of the other set it lies, and how near the nearest centre is.
 struct Votes {
   std::vector<std::int64_t> balls;
   std::vector<double> nearest;
+
+  explicit Votes(int points) : balls(points), nearest(points, kFar) {}
+
+  void add(int point, double distance, double radius, bool strict) {
+    nearest[point] = std::min(nearest[point], distance);
+    balls[point] += strict ? distance < radius : distance <= radius;
+  }
+  void merge(const Votes& other) {
+    for (std::size_t i = 0; i < balls.size(); ++i) {
+      balls[i] += other.balls[i];
+      nearest[i] = std::min(nearest[i], other.nearest[i]);
+    }
+  }
 };
 
-Votes votes(const Points& points, const Points& centres, const std::vector<double>& radius,
-            bool strict, ThreadPool& pool) {
-  Votes v{std::vector<std::int64_t>(points.size()), std::vector<double>(points.size(), kFar)};
-  for_distances(points, centres, pool, [&](int i, int first, int n, const double* row) {
-    for (int c = 0; c < n; ++c) {
-      v.nearest[i] = std::min(v.nearest[i], row[c]);
-      const double r = radius[first + c];
-      if (strict ? row[c] < r : row[c] <= r) ++v.balls[i];
+// What one set of options needs, and what it gathers.
+struct Ballot {
+  NeighbourOptions options;
+  std::vector<double> g_radius, r_radius;
+  Votes of_g, of_r;
+
+  void add(const ProductTile& t, const Points& g, const Points& r) {
+    for (int row = 0; row < t.m; ++row) {
+      const int i = t.i + row;
+      for (int c = 0; c < t.n; ++c) {
+        const int j = t.j + c;
+        of_g.add(i, distance(g.norms[i], r.norms[j], t.at(row, c), g.type), r_radius[j],
+                 options.strict);
+        of_r.add(j, distance(r.norms[j], g.norms[i], t.at(row, c), g.type), g_radius[i],
+                 options.strict);
+      }
     }
+  }
+};
+
+void vote(std::vector<Ballot>& ballots, const Points& g, const Points& r, ThreadPool& pool) {
+  std::vector<std::vector<Ballot>> of_worker(pool.threads(), ballots);
+  for_tiles(g, r, pool, [&](const ProductTile& t) {
+    for (Ballot& ballot : of_worker[t.worker]) ballot.add(t, g, r);
   });
-  return v;
+  for (const auto& worker : of_worker) {
+    for (std::size_t i = 0; i < ballots.size(); ++i) {
+      ballots[i].of_g.merge(worker[i].of_g);
+      ballots[i].of_r.merge(worker[i].of_r);
+    }
+  }
 }
 
 // Mean of votes(i) / k over the points, with its standard error. Sums of integers: no order of
@@ -158,8 +237,8 @@ Share share(std::size_t count, int k, Count&& votes_of) {
   return {mean / k, std::sqrt(variance / n) / k};
 }
 
-void check(const Features& generated, const Features& reference, const NeighbourOptions& o) {
-  DDPM_CHECK(o.k >= 1);
+void check(const Features& generated, const Features& reference, int k) {
+  DDPM_CHECK(k >= 1);
   if (generated.dims() != reference.dims()) {
     throw Error(ExitCode::bad_input,
                 "[metrics] precision: got {} and {} features, expected the same network for both "
@@ -167,11 +246,11 @@ void check(const Features& generated, const Features& reference, const Neighbour
                 generated.dims(), reference.dims());
   }
   const int smallest = std::min(generated.rows(), reference.rows());
-  if (smallest <= o.k) {
+  if (smallest <= k) {
     throw Error(
         "[metrics] precision: got a set of {} images and k = {}, expected more than k: N is "
         "too small; try --k {}",
-        smallest, o.k, std::max(smallest - 1, 1));
+        smallest, k, std::max(smallest - 1, 1));
   }
 }
 
@@ -180,31 +259,56 @@ std::vector<double> roots(std::vector<double> squares) {
   return squares;
 }
 
-}  // namespace
-
-NeighbourScores neighbour_scores(const Features& generated, const Features& reference,
-                                 const NeighbourOptions& o, ThreadPool& pool) {
-  check(generated, reference, o);
-  Points g = points_of(generated, o.type), r = points_of(reference, o.type);
-  if (o.type == DistanceType::float16 &&
-      !(all_finite(g, g, pool) && all_finite(r, r, pool) && all_finite(g, r, pool))) {
-    g = points_of(generated, DistanceType::float32);
-    r = points_of(reference, DistanceType::float32);
-  }
-  const std::vector<double> g_radius = radii(g, o.k, pool), r_radius = radii(r, o.k, pool);
-  const Votes of_g = votes(g, r, r_radius, o.strict, pool);
-  const Votes of_r = votes(r, g, g_radius, o.strict, pool);
+NeighbourScores count(const Ballot& ballot) {
+  const auto& [o, g_radius, r_radius, of_g, of_r] = ballot;
   NeighbourScores s;
-  s.precision = share(g.size(), 1, [&](std::size_t i) { return of_g.balls[i] > 0 ? 1 : 0; });
-  s.recall = share(r.size(), 1, [&](std::size_t i) { return of_r.balls[i] > 0 ? 1 : 0; });
-  s.density = share(g.size(), o.k, [&](std::size_t i) { return of_g.balls[i]; });
-  s.coverage = share(r.size(), 1, [&](std::size_t i) {
+  const auto any = [](std::int64_t balls) { return balls > 0 ? 1 : 0; };
+  s.precision = share(g_radius.size(), 1, [&](std::size_t i) { return any(of_g.balls[i]); });
+  s.recall = share(r_radius.size(), 1, [&](std::size_t i) { return any(of_r.balls[i]); });
+  s.density = share(g_radius.size(), o.k, [&](std::size_t i) { return of_g.balls[i]; });
+  s.coverage = share(r_radius.size(), 1, [&](std::size_t i) {
     const bool in = o.strict ? of_r.nearest[i] < r_radius[i] : of_r.nearest[i] <= r_radius[i];
     return in ? 1 : 0;
   });
   s.generated_radii = roots(g_radius);
   s.reference_radii = roots(r_radius);
   return s;
+}
+
+}  // namespace
+
+NeighbourScores neighbour_scores(const Features& generated, const Features& reference,
+                                 const NeighbourOptions& options, ThreadPool& pool) {
+  return all_neighbour_scores(generated, reference, std::span(&options, 1), pool)[0];
+}
+
+std::vector<NeighbourScores> all_neighbour_scores(const Features& generated,
+                                                  const Features& reference,
+                                                  std::span<const NeighbourOptions> options,
+                                                  ThreadPool& pool) {
+  DDPM_CHECK(!options.empty());
+  int k = 0;
+  for (const NeighbourOptions& o : options) {
+    DDPM_CHECK(o.type == options[0].type);
+    check(generated, reference, o.k);
+    k = std::max(k, o.k);
+  }
+  Points g = points_of(generated, options[0].type), r = points_of(reference, options[0].type);
+  if (g.type == DistanceType::float16 &&
+      !(all_finite(g, g, pool) && all_finite(r, r, pool) && all_finite(g, r, pool))) {
+    g = points_of(generated, DistanceType::float32);
+    r = points_of(reference, DistanceType::float32);
+  }
+  const Nearest in_g = nearest_of(g, k, pool), in_r = nearest_of(r, k, pool);
+  std::vector<Ballot> ballots;
+  for (const NeighbourOptions& o : options) {
+    ballots.push_back({o, radii_of(in_g, g.size(), o.k), radii_of(in_r, r.size(), o.k),
+                       Votes(g.size()), Votes(r.size())});
+  }
+  vote(ballots, g, r, pool);
+  std::vector<NeighbourScores> scores;
+  for (const Ballot& ballot : ballots) scores.push_back(count(ballot));
+  return scores;
 }
 
 }  // namespace ddpm

@@ -3,6 +3,7 @@
 // grows with N, not with N^2.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "ddpm/base/thread_pool.h"
@@ -37,5 +38,11 @@ struct NeighbourScores {
 /// (bad_input); a set has no more than k images (usage).
 NeighbourScores neighbour_scores(const Features& generated, const Features& reference,
                                  const NeighbourOptions& options, ThreadPool& pool);
+
+/// The scores of several options, from the same distances: all of one type (BugError).
+std::vector<NeighbourScores> all_neighbour_scores(const Features& generated,
+                                                  const Features& reference,
+                                                  std::span<const NeighbourOptions> options,
+                                                  ThreadPool& pool);
 
 }  // namespace ddpm

@@ -9,7 +9,6 @@
 #include "ddpm/image/png.h"
 #include "ddpm/image/resize_float.h"
 #include "ddpm/metrics/image_source.h"
-#include "ddpm/metrics/image_source_parts.h"
 
 namespace ddpm {
 namespace {

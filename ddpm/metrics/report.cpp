@@ -50,6 +50,21 @@ FrechetDistance distance(const Statistics& a, const Statistics& b, bool float32_
   return d;
 }
 
+std::optional<InfluenceVariance> influences_of(const std::optional<Features>& g,
+                                               const Statistics& sg,
+                                               const std::optional<Features>& r,
+                                               const Statistics& sr, ThreadPool& pool) {
+  // Of files that don't say how many images they are of nothing can be said.
+  if (sg.dims() > kMaxErrorDims || sg.count + sr.count == 0) return {};
+  return influence_variance(g ? &*g : nullptr, sg, r ? &*r : nullptr, sr, pool);
+}
+
+void note_fixed(Report& report, const ImageSet& set, const Statistics& statistics) {
+  if (statistics.count > 0) return;
+  report.notes.push_back(fmt::format(
+      "{} does not say of how many images it is: standard errors hold it fixed", set.name));
+}
+
 void score_fid(Report& report, const ImageSet& g, const ImageSet& r, const Recipe& recipe,
                std::uint64_t seed, ThreadPool& pool) {
   const auto sg = statistics_of(g.features, g.statistics, recipe.float32_mean, pool);
@@ -57,11 +72,14 @@ void score_fid(Report& report, const ImageSet& g, const ImageSet& r, const Recip
   if (!sg || !sr) return;
   report.dims = sg->dims();
   report.fid = distance(*sg, *sr, recipe.float32_mean, pool);
-  if (g.features && r.features && sg->dims() <= kMaxErrorDims) {
-    report.fid_standard_error = frechet_standard_error(*g.features, *sg, *r.features, *sr, pool);
+  const auto influences = influences_of(g.features, *sg, r.features, *sr, pool);
+  if (influences) {
+    report.fid_standard_error = frechet_standard_error(*influences, sg->count, sr->count);
+    note_fixed(report, g, *sg);
+    note_fixed(report, r, *sr);
   }
   if (recipe.infinity && g.features && g.features->rows() >= kMinAtInfinity) {
-    report.fid_infinity = frechet_at_infinity(*g.features, *sr, seed, pool);
+    report.fid_infinity = frechet_at_infinity(*g.features, *sr, seed, pool, influences);
   } else if (recipe.infinity) {
     report.notes.push_back(
         fmt::format("no {}-infinity: it needs the features of at least {} generated images",
@@ -76,8 +94,8 @@ void score_spatial(Report& report, const ImageSet& g, const ImageSet& r, const R
   const auto sr = statistics_of(r.spatial, r.spatial_statistics, recipe.float32_mean, pool);
   if (!sg || !sr) return;
   report.sfid = distance(*sg, *sr, recipe.float32_mean, pool);
-  if (g.spatial && r.spatial) {
-    report.sfid_standard_error = frechet_standard_error(*g.spatial, *sg, *r.spatial, *sr, pool);
+  if (const auto v = influences_of(g.spatial, *sg, r.spatial, *sr, pool)) {
+    report.sfid_standard_error = frechet_standard_error(*v, sg->count, sr->count);
   }
 }
 
@@ -110,10 +128,14 @@ void score_logits(Report& report, const ImageSet& g, const Recipe& recipe) {
 
 void score_neighbours(Report& report, const Features& g, const Features& r, const Recipe& recipe,
                       ThreadPool& pool) {
-  if (recipe.precision_recall) {
-    report.neighbours = neighbour_scores(g, r, recipe.neighbours, pool);
-  }
-  if (recipe.density_coverage) report.dense = neighbour_scores(g, r, recipe.dense, pool);
+  std::vector<NeighbourOptions> wanted;
+  if (recipe.precision_recall) wanted.push_back(recipe.neighbours);
+  if (recipe.density_coverage) wanted.push_back(recipe.dense);
+  if (wanted.empty()) return;
+  // At once: most of the time goes into distances, and both need the same ones.
+  const std::vector<NeighbourScores> scores = all_neighbour_scores(g, r, wanted, pool);
+  if (recipe.precision_recall) report.neighbours = scores.front();
+  if (recipe.density_coverage) report.dense = scores.back();
 }
 
 }  // namespace

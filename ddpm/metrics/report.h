@@ -8,6 +8,7 @@
 #include "ddpm/base/thread_pool.h"
 #include "ddpm/metrics/features.h"
 #include "ddpm/metrics/fid.h"
+#include "ddpm/metrics/fid_infinity.h"
 #include "ddpm/metrics/recipe.h"
 #include "ddpm/metrics/statistics.h"
 

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
 #include "ddpm/base/error.h"
+#include "ddpm/base/philox.h"
 #include "ddpm/metrics/formula_for_test.h"
 #include "ddpm/metrics/inception_score.h"
 #include "ddpm/metrics/kid.h"
@@ -23,6 +25,18 @@ TEST(Formula, MakesTheFeaturesOfTheReferences) {
   EXPECT_EQ(formula_hash(0xDEADBEEF, 12345), 1430493403U);
   EXPECT_FLOAT_EQ(static_cast<float>(x1().at(0, 0)), -0.10650283f);
   EXPECT_FLOAT_EQ(static_cast<float>(x2().at(199, 15)), 0.3443639278411865f);
+  const auto bits_sum = [](const Features& f) {
+    std::uint64_t sum = 0;
+    for (int i = 0; i < f.rows(); ++i) {
+      for (int j = 0; j < f.dims(); ++j) {
+        sum += std::bit_cast<std::uint32_t>(static_cast<float>(f.at(i, j)));
+      }
+    }
+    return sum;
+  };
+  EXPECT_EQ(bits_sum(x1()), 0x0000081ec1a3de0aU);
+  EXPECT_EQ(bits_sum(x2()), 0x000005d20decb2bcU);
+  EXPECT_EQ(bits_sum(formula_logits()), 0x000003df9fd48fceU);
 }
 
 void expect_score(const std::string& golden, const InceptionScoreOptions& options) {
@@ -45,7 +59,8 @@ TEST(InceptionScore, IsTorchFidelitys) {
   const InceptionScore score = inception_score(formula_logits(), {});
   EXPECT_NEAR(score.mean, 2.47983553087757, kTol);
   EXPECT_NEAR(score.deviation, 0.12710162191093427, kTol);
-  EXPECT_NEAR(score.parts[2], 2.3179666753546337, kTol);
+  const double parts[] = {2.702037341271115, 2.368369519789811, 2.3179666753546337};
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(score.parts[i], parts[i], kTol);
 }
 
 TEST(InceptionScore, InFloat32DiffersByItsRoundingAndCountsUnderflows) {
@@ -103,8 +118,9 @@ TEST(Kid, IsTorchFidelitys) {
   ThreadPool pool(2);
   const KidOptions options{.subsets = 10, .subset_size = 100};
   const Kid kid = kernel_distance(x1(), x2(), options, pool);
-  EXPECT_NEAR(kid.subsets[0], 0.00833798772151173, kTol);
-  EXPECT_NEAR(kid.subsets[2], 0.03567021393800873, kTol);
+  const double firsts[] = {0.00833798772151173, 0.04760227038213616, 0.03567021393800873};
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(kid.subsets[i], firsts[i], kTol);
+  EXPECT_NEAR(kid.deviation, 0.01870635034891628, 1e-6);
   // Its float32 kernel has a mean near 1: 1e-6 of that.
   EXPECT_NEAR(kid.mean, 0.04519798354640159, 1e-6);
   EXPECT_NEAR(kernel_distance(x2(), x1(), options, pool).mean, 0.0460768179002045, 1e-6);
@@ -113,10 +129,58 @@ TEST(Kid, IsTorchFidelitys) {
       kid.mean);
 }
 
-TEST(Kid, CountsOverlappingSubsetsOnce) {
+// Sets of a normal distribution and of one shifted by `shift` along one axis.
+Kid kid_of_draw(int draw, int rows, float shift, const KidOptions& options) {
+  constexpr int kDims = 4;
   ThreadPool pool(1);
-  const Kid kid = kernel_distance(x1(), x2(), {.subsets = 50, .subset_size = 100}, pool);
-  EXPECT_DOUBLE_EQ(kid.standard_error, kid.deviation / std::sqrt(2.0));  // 200 images hold two
+  std::vector<float> x(rows * kDims), y(rows * kDims);
+  fill_normal({.seed = 1, .image = static_cast<std::uint64_t>(draw)}, x);
+  fill_normal({.seed = 2, .image = static_cast<std::uint64_t>(draw)}, y);
+  for (std::size_t i = 0; i < y.size(); i += kDims) y[i] += shift;
+  return kernel_distance({kDims, x}, {kDims, y}, options, pool);
+}
+
+struct Spread {
+  double seen = 0, predicted = 0;
+};
+
+Spread spread_of(int rows, float shift, const KidOptions& options) {
+  constexpr int kDraws = 200;
+  std::vector<double> means;
+  Spread s;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const Kid kid = kid_of_draw(draw, rows, shift, options);
+    means.push_back(kid.mean);
+    s.predicted += kid.standard_error / kDraws;
+  }
+  const double mean = std::accumulate(means.begin(), means.end(), 0.0) / kDraws;
+  for (const double m : means) s.seen += (m - mean) * (m - mean) / (kDraws - 1);
+  s.seen = std::sqrt(s.seen);
+  return s;
+}
+
+// 200 draws tell a spread to 5 %: three times that. Subsets that overlap, one that is the whole
+// set (whose deviation over "subsets" is 0), and several that are.
+TEST(Kid, HasTheSpreadOverNewSetsAsItsError) {
+  for (const KidOptions& options :
+       {KidOptions{.subsets = 20, .subset_size = 50}, KidOptions{.subsets = 1, .subset_size = 50},
+        KidOptions{.subsets = 3, .subset_size = 1000},
+        KidOptions{.sampling = KidSampling::blocks, .subset_size = 1000}}) {
+    const Spread s = spread_of(150, 1.5f, options);
+    EXPECT_NEAR(s.predicted / s.seen, 1, 0.15) << options.subsets << " x " << options.subset_size;
+  }
+}
+
+// Where nothing tells the sets apart the first order vanishes, and what is estimated of it is the
+// noise of the estimate, twice its variance at the most.
+TEST(Kid, HasNoTooSmallErrorForSetsOfOneDistribution) {
+  const Spread s = spread_of(150, 0, {.subsets = 1, .subset_size = 1000});
+  EXPECT_GT(s.predicted / s.seen, 0.85);
+  EXPECT_LT(s.predicted / s.seen, std::sqrt(2) * 1.15);
+}
+
+TEST(Kid, OfSeveralBlocksHasTfgansError) {
+  ThreadPool pool(1);
   const auto blocks = golden_scores("kid_blocks_64");
   const KidOptions tfgan{.sampling = KidSampling::blocks, .subset_size = 64};
   EXPECT_NEAR(kernel_distance(x1(), x2(), tfgan, pool).standard_error, blocks[1], kTol);
@@ -125,8 +189,10 @@ TEST(Kid, CountsOverlappingSubsetsOnce) {
 TEST(Kid, DoesNotDependOnThreads) {
   ThreadPool one(1), three(3);
   const KidOptions options{.subsets = 3, .subset_size = 200};
-  EXPECT_EQ(kernel_distance(x1(), x2(), options, one).mean,
-            kernel_distance(x1(), x2(), options, three).mean);
+  const Kid a = kernel_distance(x1(), x2(), options, one);
+  const Kid b = kernel_distance(x1(), x2(), options, three);
+  EXPECT_EQ(a.mean, b.mean);
+  EXPECT_EQ(a.standard_error, b.standard_error);
 }
 
 TEST(Kid, RefusesSubsetsLargerThanASet) {
@@ -161,10 +227,14 @@ TEST(Neighbours, AreNumPysForEveryK) {
 TEST(Neighbours, HaveTheReferencesRadii) {
   ThreadPool pool(2);
   const NeighbourScores s = neighbour_scores(x1(), x2(), {}, pool);
-  EXPECT_NEAR(s.generated_radii[0], 2.673589193361356, kTol);
-  EXPECT_NEAR(s.generated_radii[3], 2.434033657266424, kTol);
-  EXPECT_NEAR(s.reference_radii[0], 2.5321566902778185, kTol);
-  EXPECT_NEAR(s.reference_radii[2], 2.960259042389329, kTol);
+  const double generated[] = {2.673589193361356, 2.3955152094287624, 2.1038447115299896,
+                              2.434033657266424};
+  const double reference[] = {2.5321566902778185, 3.031610984248356, 2.960259042389329,
+                              2.731364042548913};
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_NEAR(s.generated_radii[i], generated[i], kTol);
+    EXPECT_NEAR(s.reference_radii[i], reference[i], kTol);
+  }
 }
 
 TEST(Neighbours, InFloat32AreTorchFidelitys) {
@@ -172,6 +242,47 @@ TEST(Neighbours, InFloat32AreTorchFidelitys) {
   const NeighbourScores s = neighbour_scores(x1(), x2(), {.type = DistanceType::float32}, pool);
   EXPECT_FLOAT_EQ(static_cast<float>(s.precision.value), 0.9833333492279053f);
   EXPECT_FLOAT_EQ(static_cast<float>(s.recall.value), 0.4099999964237213f);
+}
+
+// (u - 2 p) + v with every step rounded, as docs/metrics.md has it: not the same from both ends.
+// More points than a tile has.
+TEST(Neighbours, InFloat32RoundEveryStepFromEachEnd) {
+  ThreadPool pool(2);
+  const Features f = formula_features(9, 250, 12, 1, 0.5f);
+  const NeighbourScores s = neighbour_scores(f, f, {.k = 2, .type = DistanceType::float32}, pool);
+  const auto product = [&](int i, int j) {
+    double sum = 0;
+    for (int c = 0; c < 12; ++c) sum = std::fma(f.at(i, c), f.at(j, c), sum);
+    return static_cast<float>(sum);
+  };
+  for (int i = 0; i < f.rows(); ++i) {
+    std::vector<float> squares;
+    for (int j = 0; j < f.rows(); ++j) {
+      const float left = product(i, i) - 2 * product(i, j);
+      squares.push_back(std::max(left + product(j, j), 0.0f));
+    }
+    std::sort(squares.begin(), squares.end());
+    EXPECT_EQ(s.generated_radii[i], std::sqrt(double{squares[2]})) << i;
+  }
+}
+
+TEST(Neighbours, OfSeveralOptionsAreThoseOfEach) {
+  ThreadPool pool(3);
+  const Features a = formula_features(1, 400, 7, 1, 0), b = formula_features(2, 250, 7, 1, 0.1f);
+  const std::vector<NeighbourOptions> options{{.k = 3}, {.k = 5, .strict = true}, {.k = 1}};
+  const auto together = all_neighbour_scores(a, b, options, pool);
+  ASSERT_EQ(together.size(), 3U);
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const NeighbourScores alone = neighbour_scores(a, b, options[i], pool);
+    EXPECT_EQ(together[i].generated_radii, alone.generated_radii) << i;
+    EXPECT_EQ(together[i].reference_radii, alone.reference_radii) << i;
+    EXPECT_EQ(together[i].precision.value, alone.precision.value) << i;
+    EXPECT_EQ(together[i].recall.value, alone.recall.value) << i;
+    EXPECT_EQ(together[i].density.value, alone.density.value) << i;
+    EXPECT_EQ(together[i].coverage.value, alone.coverage.value) << i;
+  }
+  const std::vector<NeighbourOptions> mixed{{}, {.type = DistanceType::float32}};
+  EXPECT_THROW(all_neighbour_scores(a, b, mixed, pool), BugError);
 }
 
 // Distances near 7 have steps of 1/128 in float16: counts differ. Squares beyond 65504 are not

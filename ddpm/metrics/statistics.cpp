@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/base/error.h"
 
 namespace ddpm {
@@ -116,8 +117,8 @@ std::vector<double> float32_mean(const Features& f) {
 }
 
 std::map<std::string, NpyArray> to_arrays(const Statistics& s) {
-  NpyArray n{NpyType::i64, {}, std::string(8, '\0')};
-  for (int i = 0; i < 8; ++i) n.bytes[i] = static_cast<char>(s.count >> 8 * i & 255);
+  NpyArray n{NpyType::i64, {}, {}};
+  append_little_endian(n.bytes, static_cast<std::uint64_t>(s.count), 8);
   return {{"mu", npy_f64({s.dims()}, s.mean)},
           {"sigma", npy_f64({s.dims(), s.dims()}, s.covariance.values)},
           {"n", std::move(n)}};

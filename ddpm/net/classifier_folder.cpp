@@ -7,6 +7,7 @@
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/key_reader.h"
 #include "ddpm/net/model_parts.h"
+#include "ddpm/net/problems.h"
 
 namespace ddpm {
 namespace {
@@ -69,16 +70,6 @@ void read_names(KeyReader& keys, Classifier& classifier) {
   }
 }
 
-// Checks and schedules speak of the caller's mistakes; here the file has made them.
-template <class F>
-void as_bad_input(const std::string& file, F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    throw Error(ExitCode::bad_input, "[net] {}: {}", file, error.what());
-  }
-}
-
 std::string readme(const Classifier& classifier) {
   const ClassifierConfig& c = classifier.config;
   return fmt::format(
@@ -92,7 +83,10 @@ std::string readme(const Classifier& classifier) {
 
 }  // namespace
 
-bool is_classifier(const fs::path& folder) { return is_there(folder / kConfig); }
+bool is_classifier(const fs::path& folder) {
+  std::error_code none;
+  return fs::is_regular_file(folder / kConfig, none);
+}
 
 Classifier load_classifier(const fs::path& folder) {
   if (!is_classifier(folder)) {
@@ -114,13 +108,12 @@ Classifier load_classifier(const fs::path& folder) {
     keys.refuse("schedule", keys.find("schedule"), "a schedule when noisy, none when not");
   }
   std::ranges::copy(keys.finish(), std::back_inserter(result.warnings));
-  std::optional<Graph> graph;
-  as_bad_input(file, [&] {
+  const Graph graph = as_bad_input(file, [&] {
     if (!schedule.empty()) result.schedule = Schedule::parse(schedule);
-    graph = classifier(result.config);
+    return classifier(result.config);
   });
   const std::string weights = (folder / kClassifierWeights).string();
-  result.params = take_params(graph->params(), value_or_throw(read_safetensors(weights)), weights);
+  result.params = take_params(graph.params(), value_or_throw(read_safetensors(weights)), weights);
   return result;
 }
 

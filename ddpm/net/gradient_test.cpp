@@ -4,7 +4,7 @@
 
 #include "ddpm/net/classifier.h"
 #include "ddpm/net/interpreter_for_test.h"
-#include "ddpm/net/unet.h"
+#include "ddpm/net/unets_for_test.h"
 
 namespace ddpm {
 namespace {
@@ -182,9 +182,8 @@ TEST(Gradient, FourierFrequenciesAreNotTrained) {
   }
 }
 
-// Each with what the others lack; all levels small, for every derivative runs the net twice.
-std::vector<UNetConfig> small_variants() {
-  const UNetConfig base{.in_channels = 2,
+// All levels small, for every derivative runs the net twice.
+const UNetConfig kSmall{.in_channels = 2,
                         .out_channels = 2,
                         .height = 2,
                         .width = 4,
@@ -193,53 +192,15 @@ std::vector<UNetConfig> small_variants() {
                         .layers_per_block = 1,
                         .norm_num_groups = 2,
                         .dropout = 0};
-  UNetConfig improved = base;  // improved-diffusion's
-  improved.out_channels = 4;
-  improved.resnet_time_scale_shift = TimeShift::scale_shift;
-  improved.attention_heads = 2;
-  improved.attn_norm_num_groups = 3;
-  improved.num_classes = 3;
-  improved.null_class = true;
-  UNetConfig song = base;  // score SDE's
-  song.time_embedding_type = TimeEmbedding::fourier;
-  song.divide_by_time = song.skip_rescale = song.center_input_sample = true;
-  song.attention = {true, false};
-  song.downsample_type = song.upsample_type = Resample::resnet;
-  song.class_timestep = true;
-  UNetConfig odd = base;
-  odd.time_embedding_type = TimeEmbedding::learned;
-  odd.num_train_timesteps = 322;
-  odd.time_embedding_dim = 10;
-  odd.resnet_time_scale_shift = TimeShift::scale_shift;
-  odd.up_attention = {true, false};
-  odd.attention_head_dim = 4;  // 6 channels: one head of 4
-  odd.mid_block_scale_factor = 1.5;
-  odd.upsample_type = Resample::resnet;
-  UNetConfig bare = base;
-  bare.mid_block = bare.add_attention = false;
-  bare.attention = {false, false};
-  return {improved, song, odd, bare};
-}
 
 TEST(Gradient, OfEveryKindOfUNet) {
-  for (const UNetConfig& config : small_variants()) {
-    GradientCheck(unet(config), config.class_timestep ? 5 : kNoValue)
-        .expect_all_derivatives(/*entries=*/2);
+  for (const UNetConfig& config : unet_kinds(kSmall, /*head=*/4)) {
+    const bool told = config.conditional() && !config.null_class;
+    GradientCheck(unet(config), told ? 4 : kNoValue).expect_all_derivatives(/*entries=*/2);
   }
 }
 
-TEST(Gradient, OfASmallUNet) {
-  UNetConfig config{.in_channels = 2,
-                    .out_channels = 2,
-                    .height = 2,
-                    .width = 4,
-                    .block_out_channels = {4, 6},
-                    .attention = {false, true},
-                    .layers_per_block = 1,
-                    .norm_num_groups = 2,
-                    .dropout = 0};
-  GradientCheck(unet(config)).expect_all_derivatives(/*entries=*/2);
-}
+TEST(Gradient, OfASmallUNet) { GradientCheck(unet(kSmall)).expect_all_derivatives(/*entries=*/2); }
 
 TEST(Gradient, WithoutParamsHasNoParameterRows) {
   Graph g;

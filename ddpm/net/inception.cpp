@@ -20,11 +20,9 @@ class Builder {
       x = net_.named[name] = stage(name, x);
       if (collect(name, x)) break;
     }
-    Value out = kNoValue;
-    for (const InceptionTap tap : wanted_) {
-      out = out == kNoValue ? taps_.at(tap) : g().concat(out, taps_.at(tap));
-    }
-    g().output = out;
+    std::vector<Value> taps;
+    for (const InceptionTap tap : wanted_) taps.push_back(taps_.at(tap));
+    g().output = join(taps);
     return std::move(net_);
   }
 
@@ -41,9 +39,9 @@ class Builder {
     return net_.named[name] = g().relu(g().conv_rect(x, name, out, height, width));
   }
   Value mean3(Value x) { return g().avg_pool(x, 3, 1, 1, /*count_padding=*/false); }
-  Value join(std::initializer_list<Value> parts) {
-    Value all = kNoValue;
-    for (const Value part : parts) all = all == kNoValue ? part : g().concat(all, part);
+  Value join(const std::vector<Value>& parts) {
+    Value all = parts.at(0);
+    for (std::size_t i = 1; i < parts.size(); ++i) all = g().concat(all, parts[i]);
     return all;
   }
 

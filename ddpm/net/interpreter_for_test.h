@@ -259,16 +259,18 @@ class Interpreter {
 
   void conv(const Node& n, Out& y) {
     const Shape xs = shape(n, 0);
-    for (std::size_t i = 0; i < y.size(); ++i) y[i] = bias(n)[i / n.shape.pixels()];
+    const Doubles &x = in(n, 0), &weights = weight(n), &biases = bias(n);
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] = biases[i / n.shape.pixels()];
     for_products(n.a, xs, n.shape, [&](int o, int op, int i, int ip, std::size_t w) {
-      y[o * n.shape.pixels() + op] += in(n, 0)[i * xs.pixels() + ip] * weight(n)[w];
+      y[o * n.shape.pixels() + op] += x[i * xs.pixels() + ip] * weights[w];
     });
   }
 
   void conv_dx(const Node& n, Out& dx) {
     const Shape ys = shape(n, 0);
+    const Doubles &dy = in(n, 0), &weights = weight(n);
     for_products(n.a, n.shape, ys, [&](int o, int op, int i, int ip, std::size_t w) {
-      dx[i * n.shape.pixels() + ip] += in(n, 0)[o * ys.pixels() + op] * weight(n)[w];
+      dx[i * n.shape.pixels() + ip] += dy[o * ys.pixels() + op] * weights[w];
     });
   }
 
@@ -276,10 +278,11 @@ class Interpreter {
     const Shape xs = shape(n, 0), ys = shape(n, 1);
     Doubles& dw = gradient(n, ".weight");
     Doubles& db = gradient(n, ".bias");
+    const Doubles &x = in(n, 0), &dy = in(n, 1);
     for_products(n.a, xs, ys, [&](int o, int op, int i, int ip, std::size_t w) {
-      dw[w] += in(n, 0)[i * xs.pixels() + ip] * in(n, 1)[o * ys.pixels() + op];
+      dw[w] += x[i * xs.pixels() + ip] * dy[o * ys.pixels() + op];
     });
-    for (std::size_t i = 0; i < ys.size(); ++i) db[i / ys.pixels()] += in(n, 1)[i];
+    for (std::size_t i = 0; i < ys.size(); ++i) db[i / ys.pixels()] += dy[i];
   }
 
   void norm_stats(const Node& n, Out& y) {
@@ -306,9 +309,10 @@ class Interpreter {
   }
 
   void normalize(const Node& n, Out& y) {
+    const Doubles &weights = weight(n), &biases = bias(n);
     for (std::size_t i = 0; i < y.size(); ++i) {
       const std::size_t c = i / n.shape.pixels();
-      y[i] = (xhat(n, i) * weight(n)[c] + bias(n)[c]) * factor(n, 2, c);
+      y[i] = (xhat(n, i) * weights[c] + biases[c]) * factor(n, 2, c);
       if (n.a.modulated) y[i] += in(n, 2)[n.shape.c + c];
     }
   }
@@ -323,8 +327,9 @@ class Interpreter {
 
   void normalize_dx(const Node& n, Out& dx) {
     const std::size_t per = n.shape.size() / n.a.groups, px = n.shape.pixels();
+    const Doubles& weights = weight(n);
     const auto d_xhat = [&](std::size_t i) {
-      return weight(n)[i / px] * factor(n, 4, i / px) * in(n, 2)[i];
+      return weights[i / px] * factor(n, 4, i / px) * in(n, 2)[i];
     };
     for (int g = 0; g < n.a.groups; ++g) {
       double m1 = 0, m2 = 0;

@@ -6,6 +6,7 @@
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/key_reader.h"
 #include "ddpm/net/model_parts.h"
+#include "ddpm/net/problems.h"
 
 namespace ddpm {
 namespace {
@@ -191,11 +192,7 @@ UNetConfig read_unet_config(const Json& json, const std::string& file, const Ext
   read_time_embedding(keys, extras, config);
   read_classes(keys, extras, config);
   std::ranges::copy(keys.finish(), std::back_inserter(warnings));
-  try {
-    check_unet(config);
-  } catch (const Error& e) {
-    throw Error(ExitCode::bad_input, "[net] {}: {}", file, e.what());
-  }
+  as_bad_input(file, [&] { check_unet(config); });
   check_attention_size(config, file);
   return config;
 }

@@ -31,11 +31,8 @@ Json word_json(Enum value) {
 // Where the number of heads is what is fixed, the width that they have, or the last of several.
 Json head_dim_json(const UNetConfig& c) {
   if (c.attention_heads == 0) return count_json(c.attention_head_dim);
-  int width = 0;
-  for (std::size_t i = 0; i < c.attention.size(); ++i) {
-    if (c.attends(i)) width = attention_heads(c, c.block_out_channels[i]).width;
-  }
-  return count_json(width);
+  const std::vector<int> widths = head_widths(c);
+  return count_json(widths.empty() ? 0 : widths.back());
 }
 
 std::vector<bool> upwards(const UNetConfig& c) {
@@ -76,6 +73,14 @@ std::map<std::string, Json> block_json(const UNetConfig& c) {
 }
 
 }  // namespace
+
+std::vector<int> head_widths(const UNetConfig& c) {
+  std::vector<int> widths;
+  for (std::size_t i = 0; i < c.attention.size(); ++i) {
+    if (c.attends(i)) widths.push_back(attention_heads(c, c.block_out_channels[i]).width);
+  }
+  return widths;
+}
 
 Json unet_config_json(const UNetConfig& c) {
   const Json size = c.height == c.width

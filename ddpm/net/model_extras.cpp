@@ -1,7 +1,6 @@
 // ddpm.json <-> what diffusers cannot name, and the model card.
 #include <algorithm>
 #include <iterator>
-#include <set>
 
 #include "ddpm/base/version.h"
 #include "ddpm/net/json_writer.h"
@@ -68,13 +67,8 @@ std::map<std::string, Json> net_json(const UNetConfig& config) {
 
 // Heads of one width can be named there, however they are counted.
 bool has_one_head_width(const UNetConfig& config) {
-  std::set<int> widths;
-  for (std::size_t i = 0; i < config.attention.size(); ++i) {
-    if (config.attends(i)) {
-      widths.insert(attention_heads(config, config.block_out_channels[i]).width);
-    }
-  }
-  return widths.size() <= 1;
+  const std::vector<int> widths = head_widths(config);
+  return std::ranges::all_of(widths, [&](int width) { return width == widths.front(); });
 }
 
 // What UNet2DModel is not, or "".

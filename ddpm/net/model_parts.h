@@ -54,6 +54,8 @@ std::string why_not_diffusers(const Model& model);
 UNetConfig read_unet_config(const Json& json, const std::string& file, const Extras& extras,
                             Warnings& warnings);
 Json unet_config_json(const UNetConfig& config);
+/// Channels a head of each level that attends, from the largest level on.
+std::vector<int> head_widths(const UNetConfig& config);
 
 /// scheduler_config.json: the forward process, and how to sample.
 struct Process {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/base/error.h"
 #include "ddpm/net/json_writer.h"
 
@@ -53,15 +54,6 @@ class Machine {
     if (bytes_.size() - at_ < n) return {};
     at_ += n;
     return bytes_.substr(at_ - n, n);
-  }
-
-  // Little-endian.
-  static std::uint64_t number(std::string_view bytes) {
-    std::uint64_t value = 0;
-    for (std::size_t i = bytes.size(); i-- > 0;) {
-      value = value << 8 | static_cast<unsigned char>(bytes[i]);
-    }
-    return value;
   }
 
   Done step(unsigned char op);
@@ -120,13 +112,13 @@ class Machine {
   Done put(std::optional<std::string_view> index) {
     if (!index) return cut_short();
     if (stack_.empty() || stack_.back() == kMark) return corrupt("the stack is empty");
-    memo_[number(*index)] = stack_.back();
+    memo_[little_endian(*index)] = stack_.back();
     return {};
   }
 
   Done get(std::optional<std::string_view> index) {
     if (!index) return cut_short();
-    const auto found = memo_.find(number(*index));
+    const auto found = memo_.find(little_endian(*index));
     if (found == memo_.end()) return corrupt("a memo that was never set");
     stack_.push_back(found->second);
     return {};
@@ -176,17 +168,17 @@ class Machine {
 
   Done text() {
     const auto size = take(4);
-    const auto content = size ? take(number(*size)) : std::nullopt;
+    const auto content = size ? take(little_endian(*size)) : std::nullopt;
     if (!content) return cut_short();
     return push({.kind = Kind::text, .text = std::string(*content)});
   }
 
   Done long1() {
     const auto size = take(1);
-    const auto content = size ? take(number(*size)) : std::nullopt;
+    const auto content = size ? take(little_endian(*size)) : std::nullopt;
     if (!content) return cut_short();
     if (content->size() > 8) return push({.kind = Kind::big, .text = std::string(*content)});
-    std::uint64_t value = number(*content);
+    std::uint64_t value = little_endian(*content);
     const std::size_t bits = 8 * content->size();
     const bool negative = bits > 0 && (value >> (bits - 1) & 1) != 0;
     if (negative && bits < 64) value |= ~std::uint64_t{0} << bits;
@@ -196,14 +188,13 @@ class Machine {
   Done real() {
     const auto content = take(8);
     if (!content) return cut_short();
-    const std::string little(content->rbegin(), content->rend());
-    return push({.kind = Kind::real, .real = std::bit_cast<double>(number(little))});
+    return push({.kind = Kind::real, .real = std::bit_cast<double>(big_endian(*content))});
   }
 
   Done integer(std::size_t size) {
     const auto content = take(size);
     if (!content) return cut_short();
-    const std::uint64_t value = number(*content);
+    const std::uint64_t value = little_endian(*content);
     return push({.kind = Kind::integer,
                  .integer = size == 4 ? static_cast<std::int32_t>(value)
                                       : static_cast<std::int64_t>(value)});
@@ -212,10 +203,10 @@ class Machine {
   Done protocol() {
     const auto version = take(1);
     if (!version) return cut_short();
-    if (number(*version) == kProtocol) return {};
-    return failure(
-        FailureCode::unsupported,
-        fmt::format("got protocol {}, expected {}, torch.save's own", number(*version), kProtocol));
+    if (little_endian(*version) == kProtocol) return {};
+    return failure(FailureCode::unsupported,
+                   fmt::format("got protocol {}, expected {}, torch.save's own",
+                               little_endian(*version), kProtocol));
   }
 
   std::string_view bytes_;

@@ -27,4 +27,14 @@ class Problems {
   std::vector<std::string> list_;
 };
 
+/// f(); its Errors, which speak of a caller's mistakes, are those of `file` (bad_input).
+template <class F>
+auto as_bad_input(const std::string& file, F f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw Error(ExitCode::bad_input, "[net] {}: {}", file, error.what());
+  }
+}
+
 }  // namespace ddpm

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/safetensors_header.h"
 
@@ -167,8 +168,7 @@ std::string encode_safetensors(const TensorFile& file) {
   for (const Entry* entry : order) total += entry->second.bytes.size();
   std::string bytes;
   bytes.reserve(total);
-  const std::uint64_t length = json.size();
-  bytes.append(reinterpret_cast<const char*>(&length), sizeof length);
+  append_little_endian(bytes, json.size(), 8);
   bytes += json;
   for (const Entry* entry : order) bytes += entry->second.bytes;
   return bytes;

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
-#include <cstring>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "ddpm/base/bytes.h"
 #include "ddpm/net/json_writer.h"
 
 namespace ddpm {
@@ -179,23 +178,22 @@ Result<void> check_places(const std::vector<TensorPlace>& places, std::uint64_t 
 
 Result<std::uint64_t> header_length(std::string_view first_bytes, std::uint64_t file_size,
                                     const std::string& name) {
-  static_assert(std::endian::native == std::endian::little);
-  std::uint64_t length = 0;
-  if (first_bytes.size() < sizeof length) {
+  constexpr std::size_t kBytes = 8;
+  if (first_bytes.size() < kBytes) {
     return fail(FailureCode::need_more,
                 "[net] {}: got {} bytes, expected a safetensors file (8 at least)", name,
                 first_bytes.size());
   }
-  std::memcpy(&length, first_bytes.data(), sizeof length);
+  const std::uint64_t length = little_endian(first_bytes.substr(0, kBytes));
   if (length > kMaxHeader) {
     return fail(FailureCode::corrupt,
                 "[net] {}: byte 0: a header of {} bytes, expected at most {}: no safetensors file",
                 name, length, kMaxHeader);
   }
-  if (length > file_size - sizeof length) {
+  if (length > file_size - kBytes) {
     return fail(FailureCode::need_more,
                 "[net] {}: byte 0: a header of {} bytes, but {} follow: the file is cut short",
-                name, length, file_size - sizeof length);
+                name, length, file_size - kBytes);
   }
   return length;
 }

@@ -9,6 +9,7 @@
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/key_reader.h"
 #include "ddpm/net/model_parts.h"
+#include "ddpm/net/problems.h"
 
 namespace ddpm {
 namespace {
@@ -196,13 +197,11 @@ Process read_scheduler_config(const Json& json, const std::string& file, const E
         fmt::format("{}: timestep_spacing {} is left to the plan; try --plan ddim:50,spacing={}",
                     file, spacing, spacing));
   }
-  try {
+  return as_bad_input(file, [&]() -> Process {
     Schedule schedule = make_schedule(betas, extras);
     check_measured(view, schedule.T());
     return {std::move(schedule), view};
-  } catch (const Error& e) {
-    throw Error(ExitCode::bad_input, "[net] {}: {}", file, e.what());
-  }
+  });
 }
 
 std::optional<NamedBetas> diffusers_betas(const Schedule& schedule) {

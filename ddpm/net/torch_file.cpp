@@ -1,7 +1,6 @@
 #include "ddpm/net/torch_file.h"
 
-#include <algorithm>
-
+#include "ddpm/base/bytes.h"
 #include "ddpm/base/error.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/zip.h"
@@ -76,7 +75,7 @@ class Legacy {
       if (!*part) return tl::unexpected(part->error());
     }
     if (magic->at(magic->top).text != kMagic ||
-        version->at(version->top).integer != kLegacyVersion || !little_endian(*machine)) {
+        version->at(version->top).integer != kLegacyVersion || !is_little_endian(*machine)) {
       return fail(FailureCode::unsupported,
                   "[net] {}: got a pickle, expected a file that torch.save wrote", name_);
     }
@@ -95,7 +94,7 @@ class Legacy {
     return pickle;
   }
 
-  static bool little_endian(const Pickle& machine) {
+  static bool is_little_endian(const Pickle& machine) {
     const PickleValue& top = machine.at(machine.top);
     if (top.kind != Kind::dict) return false;
     for (std::size_t i = 0; i + 1 < top.items.size(); i += 2) {
@@ -115,10 +114,7 @@ class Legacy {
       if (type == types.end()) {
         return fail(FailureCode::corrupt, "[net] {}: a storage that no tensor has", name_);
       }
-      std::uint64_t elements = 0;
-      for (std::size_t b = std::min<std::size_t>(rest_.size(), 8); b-- > 0;) {
-        elements = elements << 8 | static_cast<unsigned char>(rest_[b]);
-      }
+      const std::uint64_t elements = little_endian(rest_.substr(0, 8));
       const auto width = static_cast<std::uint64_t>(bytes_of(type->second));
       if (rest_.size() < 8 || elements > (rest_.size() - 8) / width) {
         return fail(FailureCode::need_more, "[net] {}: the storages are cut short", name_);

@@ -142,7 +142,7 @@ TEST(InitUNet, ScalesWeightsByTheirFanAndZeroesTheLastLayers) {
 // As torch's nn.Embedding and diffusers' GaussianFourierProjection start.
 TEST(InitUNet, DrawsTablesAndFrequenciesFromNormals) {
   UNetConfig c = two_levels();
-  c.block_out_channels = {400, 400};
+  c.block_out_channels = {400, 4};
   c.time_embedding_type = TimeEmbedding::fourier;
   c.num_classes = 10;
   const Params params = init_unet(unet(c), 3);

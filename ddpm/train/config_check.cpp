@@ -30,6 +30,11 @@ class PairCheck {
   void run() {
     data();
     micro_batch();
+    const bool timeless = keys_.run.classifier && !keys_.run.classifier->noisy;
+    if (!timeless) {
+      attempt("diffusion.schedule",
+              [&] { schedule_ = Schedule::parse(keys_.run.diffusion.schedule); });
+    }
     if (keys_.run.classifier) return classifier();
     channels();
     size("net.height", net_.height);
@@ -149,13 +154,8 @@ class PairCheck {
 
   // The table has a row for each time of the schedule.
   void learned_times() {
-    net_.num_train_timesteps = 0;
-    if (net_.time_embedding_type != TimeEmbedding::learned || !fine({"diffusion.schedule"})) return;
-    try {
-      net_.num_train_timesteps = Schedule::parse(keys_.run.diffusion.schedule).T();
-    } catch (const Error&) {
-      // diffusion() says what is wrong with it.
-    }
+    const bool learned = net_.time_embedding_type == TimeEmbedding::learned;
+    net_.num_train_timesteps = learned && schedule_ ? schedule_->T() : 0;
   }
 
   void micro_batch() {
@@ -182,15 +182,12 @@ class PairCheck {
   void classifier() {
     const ClassifierConfig& c = *keys_.run.classifier;
     attempt("classifier", [&] { check_classifier(c); });
-    if (c.noisy) {
-      attempt("diffusion.schedule", [&] { Schedule::parse(keys_.run.diffusion.schedule); });
-      if (fine({"diffusion.schedule"})) time_sampler(Schedule::parse(keys_.run.diffusion.schedule));
-    }
+    if (schedule_) time_sampler();
   }
 
-  void time_sampler(const Schedule& schedule) {
+  void time_sampler() {
     attempt("diffusion.time_sampler",
-            [&] { make_time_sampler(keys_.run.diffusion.time_sampler, schedule); });
+            [&] { make_time_sampler(keys_.run.diffusion.time_sampler, *schedule_); });
   }
 
   // Runs f, whose Error is a mistake about `key`, unless that is known to be wrong already.
@@ -206,15 +203,13 @@ class PairCheck {
 
   void diffusion() {
     const DiffusionConfig& d = keys_.run.diffusion;
-    std::optional<Schedule> schedule;
-    attempt("diffusion.schedule", [&] { schedule = Schedule::parse(d.schedule); });
-    if (!schedule) return;
-    time_sampler(*schedule);
+    if (!schedule_) return;
+    time_sampler();
     if (!fine({"diffusion.prediction", "diffusion.variance"})) return;
     attempt("diffusion.loss",
-            [&] { Objective(*schedule, d.prediction, d.variance, parse_loss(d.loss)); });
-    plan("train.sample_plan", train_.sample_plan, *schedule);
-    if (!train_.score_plan.empty()) plan("train.score_plan", train_.score_plan, *schedule);
+            [&] { Objective(*schedule_, d.prediction, d.variance, parse_loss(d.loss)); });
+    plan("train.sample_plan", train_.sample_plan, *schedule_);
+    if (!train_.score_plan.empty()) plan("train.score_plan", train_.score_plan, *schedule_);
   }
 
   void plan(const char* key, const std::string& spec, const Schedule& schedule) {
@@ -253,6 +248,7 @@ class PairCheck {
   UNetConfig& net_;
   TrainConfig& train_;
   Mistakes& mistakes_;
+  std::optional<Schedule> schedule_;  // where one is needed and right
 };
 
 }  // namespace

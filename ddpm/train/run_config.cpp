@@ -58,8 +58,15 @@ std::string result_config(const RunConfig& config) {
 
 std::vector<std::string> config_differences(const std::string& then, const std::string& now) {
   std::map<std::string, std::string> old_values = values_of(then), new_values = values_of(now);
-  // A key that is younger than the checkpoint had its default.
-  for (const auto& [key, value] : values_of(result_config(RunConfig()))) {
+  // A key that is younger than the checkpoint had its default. A table that only one of them has is
+  // no such key.
+  const auto trains_classifier = [](const auto& values) {
+    const auto first = values.lower_bound("classifier.");
+    return first != values.end() && first->first.starts_with("classifier.");
+  };
+  RunConfig defaults;
+  if (trains_classifier(old_values)) defaults.classifier.emplace();
+  for (const auto& [key, value] : values_of(result_config(defaults))) {
     if (new_values.contains(key)) old_values.try_emplace(key, value);
   }
   std::set<std::string> keys;

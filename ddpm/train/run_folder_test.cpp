@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "ddpm/train/fake_run.h"
 #include "ddpm/train/run_config.h"
 
@@ -84,6 +86,21 @@ TEST(ResultConfig, AKeyYoungerThanTheCheckpointHadItsDefault) {
   const auto d = config_differences(then, result_config(now));
   ASSERT_EQ(d.size(), 1U);
   EXPECT_EQ(d[0], "diffusion.loss: \"simple\" then, \"min_snr\" now");
+}
+
+TEST(ResultConfig, AYoungerKeyOfAClassifierHadItsDefaultToo) {
+  RunConfig now = fake_config();
+  now.classifier.emplace();
+  std::string then = result_config(now);
+  const std::size_t begin = then.find("noisy = ");
+  ASSERT_NE(begin, std::string::npos);
+  then.erase(begin, then.find('\n', begin) + 1 - begin);
+  EXPECT_TRUE(config_differences(then, result_config(now)).empty());
+  now.classifier->noisy = true;
+  const auto d = config_differences(then, result_config(now));
+  EXPECT_EQ(std::ranges::count(d, "classifier.noisy: false then, true now"), 1);
+  // A checkpoint of a network is none of a classifier, whose keys have no defaults there.
+  EXPECT_FALSE(config_differences(result_config(fake_config()), then).empty());
 }
 
 TEST(RunFolder, ConfigTomlIsWrittenOnceAndReadsBack) {

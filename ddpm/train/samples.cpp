@@ -1,6 +1,7 @@
 #include "ddpm/train/samples.h"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "ddpm/engine/runner.h"
@@ -11,9 +12,7 @@ namespace {
 
 int columns_of(int count, int num_classes) {
   if (num_classes > 0) return (count + num_classes - 1) / num_classes;
-  int columns = 1;
-  while (columns * columns < count) ++columns;
-  return columns;
+  return grid_columns(static_cast<std::size_t>(count));
 }
 
 }  // namespace
@@ -41,9 +40,7 @@ std::optional<Image> sample_grid(const Plan& plan, Denoiser& denoiser, int count
     if (!run_plan(plan, denoiser, some, philox_noise(seed, image), go_on, labels)) {
       return std::nullopt;
     }
-    for (int k = 0; k < size; ++k) {
-      images.push_back(image_from_floats(some.subspan(k * n, n), shape));
-    }
+    std::ranges::move(images_from_floats(some, shape), std::back_inserter(images));
   }
   return image_grid(images, columns);
 }

@@ -41,7 +41,7 @@ struct PanelProduct {
   std::size_t vector_image = 0;
   const float* residual = nullptr;  // of pixel 0, or null; likewise
   std::size_t residual_stride = 0;
-  bool relu = false;  // max(y, 0) at last; likewise
+  bool relu = false;                     // max(y, 0) at last; likewise
   const std::int32_t* places = nullptr;  // [pixels]: of each in the image of y; null: 0, 1, 2, ...
   int image_pixels = 0;                  // of y, with places
   int begin, end;

@@ -7,7 +7,7 @@
 #include "ddpm/base/philox.h"
 #include "ddpm/engine/cpu/program.h"
 #include "ddpm/engine/engine.h"
-#include "ddpm/net/unet.h"
+#include "ddpm/net/unets_for_test.h"
 
 namespace ddpm::cpu {
 
@@ -47,43 +47,18 @@ inline std::vector<Graph> small_unets(double dropout = 0.3) {
   return {net(8, 24, 4, 8), net(16, 32, 8, 0), net(32, 48, 16, 0)};
 }
 
-/// What newer networks have, each kind with what the others lack.
+/// Heads of 5 channels: of 8 and of 24 channels, one and four.
 inline std::vector<UNetConfig> varied_configs(double dropout = 0) {
-  const UNetConfig base{.in_channels = 3,
-                        .out_channels = 3,
-                        .height = 8,
-                        .width = 12,
-                        .block_out_channels = {8, 24},
-                        .attention = {false, true},
-                        .layers_per_block = 1,
-                        .norm_num_groups = 4,
-                        .dropout = dropout};
-  UNetConfig improved = base;  // improved-diffusion's
-  improved.out_channels = 6;
-  improved.resnet_time_scale_shift = TimeShift::scale_shift;
-  improved.attention_heads = 2;
-  improved.attn_norm_num_groups = 3;
-  improved.num_classes = 4;
-  improved.null_class = true;
-  UNetConfig song = base;  // score SDE's
-  song.time_embedding_type = TimeEmbedding::fourier;
-  song.divide_by_time = song.skip_rescale = song.center_input_sample = true;
-  song.attention = {true, false};
-  song.downsample_type = song.upsample_type = Resample::resnet;
-  song.class_timestep = true;
-  UNetConfig odd = base;
-  odd.time_embedding_type = TimeEmbedding::learned;
-  odd.num_train_timesteps = 1000;
-  odd.time_embedding_dim = 20;
-  odd.resnet_time_scale_shift = TimeShift::scale_shift;
-  odd.up_attention = {true, false};
-  odd.attention_head_dim = 5;  // of 8 and 24 channels: one head, four
-  odd.mid_block_scale_factor = 1.5;
-  odd.num_classes = 5;
-  UNetConfig bare = base;
-  bare.mid_block = bare.add_attention = false;
-  bare.attention = {false, false};
-  return {improved, song, odd, bare};
+  return unet_kinds({.in_channels = 3,
+                     .out_channels = 3,
+                     .height = 8,
+                     .width = 12,
+                     .block_out_channels = {8, 24},
+                     .attention = {false, true},
+                     .layers_per_block = 1,
+                     .norm_num_groups = 4,
+                     .dropout = dropout},
+                    /*head=*/5);
 }
 
 /// Labels that a network of the config takes.
