@@ -188,7 +188,7 @@ Projection project(const Matrix& a, const Matrix& b, const Factor& of_b, ThreadP
   Factor of_a = factor(a, "fid", pool);
   // Which of two equal ranks is factored must not depend on the order of the arguments.
   const bool first = of_a.rank() != of_b.rank() ? of_a.rank() < of_b.rank() : a.values < b.values;
-  Projection p{first ? std::move(of_a) : of_b, first, {}};
+  Projection p{first ? of_a : of_b, first, {}};
   p.matrix = projected(p.factor, first ? b : a, pool);
   return p;
 }
