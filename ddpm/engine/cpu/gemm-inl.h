@@ -88,7 +88,7 @@ HWY_INLINE void store_sums(const PanelProduct& a, const V (&acc)[W], int pixel) 
 
 template <int R, int W, bool kEpilogue, bool kFetch>
 HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
-  const float* next[R];
+  const float* next[R];  // rows of the block to come, a cache line of one at a time
   if constexpr (kFetch) BlockRows<R>(a, first + R).at(a, 0, next);
   V acc[R][W];
 #pragma GCC unroll 16
@@ -131,11 +131,12 @@ HWY_NOINLINE void panel_block(const PanelProduct& a, int first) {
 
 template <int W>
 HWY_INLINE void panel_blocks(const PanelProduct& a) {
-  const bool sums = a.vector || a.residual || a.relu, fetch = a.n_taps == 1;
-  const auto block =
-      fetch  ? sums ? panel_block<kBlock, W, true, true> : panel_block<kBlock, W, false, true>
-       : sums ? panel_block<kBlock, W, true, false>
-             : panel_block<kBlock, W, false, false>;
+  const bool fetch = a.n_taps == 1;
+  const auto plain =
+      fetch ? panel_block<kBlock, W, false, true> : panel_block<kBlock, W, false, false>;
+  const auto summed =
+      fetch ? panel_block<kBlock, W, true, true> : panel_block<kBlock, W, true, false>;
+  const auto block = a.vector || a.residual || a.relu ? summed : plain;
   for (int p = a.begin; p < a.end; p += kBlock) block(a, p);
 }
 
