@@ -4,57 +4,10 @@
 
 #include <algorithm>
 
-#include "ddpm/base/error.h"
-#include "ddpm/codec/calibrate.h"
-#include "ddpm/codec/chain.h"
-#include "ddpm/codec/gaussian_for_test.h"
+#include "ddpm/codec/codec_for_test.h"
 
 namespace ddpm {
 namespace {
-
-constexpr Calls kFew{.progressive = 12, .lossless = 12, .chain = 15};
-
-class Codec : public testing::Test {
- protected:
-  GaussianImages images_;
-  Schedule schedule_ = Schedule::linear(200, 5e-4, 0.1);
-  CodecModel model_ = gaussian_model(images_, schedule_, kFew);
-  GaussianDenoiser denoiser_{schedule_, images_};
-  Predictor predictor_{model_, denoiser_};
-
-  Image image(std::uint64_t number, int width = 8, int height = 8) const {
-    Image image = blank_image(width, height, 1);
-    for (std::size_t i = 0; i < image.pixels.size(); ++i) {
-      image.pixels[i] = images_.draw(number + 1000 * (i / 64))[i % 64];
-    }
-    return image;
-  }
-
-  std::string packed(const std::vector<Image>& images, CodecMode mode,
-                     const CompressOptions& more = {}) {
-    CompressOptions options = more;
-    options.mode = mode;
-    return compress(predictor_, images, options);
-  }
-  Decompressed unpacked(const std::string& bytes, const DecompressOptions& options = {}) {
-    return value_or_throw(decompress(predictor_, bytes, options));
-  }
-};
-
-bool equal(const Image& a, const Image& b) {
-  return a.width == b.width && a.height == b.height && a.pixels == b.pixels;
-}
-
-// -log2 P of the first images an element: what any code for this source needs for them.
-double sample_entropy(const GaussianImages& images, int count) {
-  double bits = 0;
-  for (int i = 0; i < count; ++i) {
-    for (const std::uint8_t level : images.draw(static_cast<std::uint64_t>(i))) {
-      bits -= std::log2(images.probability(level));
-    }
-  }
-  return bits / (static_cast<double>(images.shape.size()) * count);
-}
 
 constexpr CodecMode kLossless[] = {CodecMode::progressive, CodecMode::chain, CodecMode::lossless};
 constexpr CodecMode kAll[] = {CodecMode::lossy, CodecMode::progressive, CodecMode::chain,
@@ -390,114 +343,6 @@ TEST_F(Codec, FramesShowTheImageGrow) {
   }
   EXPECT_GT(qualities.back(), qualities.front() + 6);
   EXPECT_LT(traces.back().expected_error, traces.front().expected_error / 10);
-}
-
-double bits_in(const Rans& rans) {
-  return 32.0 * static_cast<double>(rans.words()) + std::log2(static_cast<double>(rans.state()));
-}
-
-// With independent pixels every merged step is still exact, so that the bound is the entropy.
-TEST_F(Codec, AChainCostsTheEntropyOfGaussianImages) {
-  const GaussianImages big{.shape = {1, 16, 16}};
-  GaussianDenoiser denoiser(schedule_, big);
-  for (const int calls : {20, 60}) {
-    const CodecModel model = gaussian_model(big, schedule_, {12, 12, calls});
-    Predictor predictor(model, denoiser);
-    Chain chain(predictor);
-    Rans rans;
-    for (int i = 0; i < 10; ++i) chain.push(big.draw(900 + i), rans);  // bits to begin with
-    const double before = bits_in(rans);
-    for (int i = 0; i < 40; ++i) chain.push(big.draw(i), rans);
-    const double net = (bits_in(rans) - before) / (40 * 256);
-    // 10,240 pixels' mean differs from the entropy by 0.72 / sqrt(10240) = 0.0071 (one standard
-    // deviation of -log2 p of a normal is 0.72 bits); 3 of them, and 0.005 for bins.
-    EXPECT_NEAR(net, big.entropy(), 0.026) << calls;
-    EXPECT_LT(net, sample_entropy(big, 40) + 0.005) << calls;
-  }
-}
-
-// By tables that are sixteen times too wide a chain costs much more; by the network's own
-// variances, whatever the tables say, the entropy.
-TEST_F(Codec, AChainByTheNetworksVariancesCostsTheEntropyToo) {
-  const GaussianImages big{.shape = {1, 16, 16}};
-  for (const Variance variance : {Variance::learned, Variance::learned_range}) {
-    CodecModel model = gaussian_model(big, schedule_, {12, 12, 20});
-    model.view.variance = variance;
-    for (ContextErrors& errors : model.tables.errors) {
-      for (double& error : errors) error *= 16;
-    }
-    LearnedGaussianDenoiser denoiser(model, big);
-    const auto bits = [&](bool learned) {
-      model.tables.learned_variance = learned;
-      Predictor predictor(model, denoiser);
-      Chain chain(predictor);
-      Rans rans;
-      for (int i = 0; i < 10; ++i) chain.push(big.draw(900 + i), rans);
-      const double before = bits_in(rans);
-      for (int i = 0; i < 20; ++i) chain.push(big.draw(i), rans);
-      return (bits_in(rans) - before) / (20 * 256);
-    };
-    EXPECT_NEAR(bits(true), sample_entropy(big, 20), 0.005) << to_string(variance);
-    EXPECT_GT(bits(false), sample_entropy(big, 20) + 0.1) << to_string(variance);
-  }
-}
-
-TEST_F(Codec, AChainOfLearnedVariancesGivesTheImagesBack) {
-  for (const Variance variance : {Variance::learned, Variance::learned_range}) {
-    CodecModel model = gaussian_model(images_, schedule_, kFew);
-    model.view.variance = variance;
-    model.tables.learned_variance = true;
-    LearnedGaussianDenoiser denoiser(model, images_);
-    Predictor predictor(model, denoiser);
-    const std::vector<Image> images = {image(1), image(2, 11, 5), blank_image(8, 8, 1, 255)};
-    const std::string bytes = compress(predictor, images, {.mode = CodecMode::chain});
-    const Decompressed back = value_or_throw(decompress(predictor, bytes));
-    ASSERT_EQ(back.images.size(), images.size());
-    EXPECT_TRUE(back.exact);
-    for (std::size_t i = 0; i < images.size(); ++i) EXPECT_TRUE(equal(back.images[i], images[i]));
-  }
-}
-
-// The sum of squares over the log variance is least at the truth.
-TEST_F(Codec, LearnedVariancesArePreferredWhereTheyAreRight) {
-  std::vector<Item> items;
-  for (std::uint64_t i = 0; i < 16; ++i) items.push_back(images_.draw(i));
-  const auto prefers = [&](double said, double tables, Variance variance) {
-    CodecModel model = gaussian_model(images_, schedule_, kFew);
-    model.view.variance = variance;
-    for (ContextErrors& errors : model.tables.errors) {
-      for (double& error : errors) error *= tables;
-    }
-    LearnedGaussianDenoiser learned(model, images_, said);
-    GaussianDenoiser fixed(schedule_, images_);
-    Denoiser& denoiser = is_learned(variance) ? static_cast<Denoiser&>(learned) : fixed;
-    Predictor predictor(model, denoiser);
-    return prefers_learned_variance(predictor, items);
-  };
-  for (const Variance variance : {Variance::learned, Variance::learned_range}) {
-    EXPECT_TRUE(prefers(1, 9, variance));
-    EXPECT_FALSE(prefers(9, 1, variance));
-  }
-  EXPECT_FALSE(prefers(1, 9, Variance::fixed_large));
-}
-
-// Whole files: a header of 30 bytes and a first image at the price of a single one.
-TEST_F(Codec, FilesOfGaussianImagesCostWhatTheirModesSay) {
-  const GaussianImages big{.shape = {1, 16, 16}};
-  const CodecModel model = gaussian_model(big, schedule_, {30, 30, 60});
-  GaussianDenoiser denoiser(schedule_, big);
-  Predictor predictor(model, denoiser);
-  std::vector<Image> images;
-  for (std::uint64_t i = 0; i < 60; ++i) {
-    images.push_back(blank_image(16, 16, 1));
-    images.back().pixels = big.draw(i);
-  }
-  const auto bits = [&](CodecMode mode) {
-    return static_cast<double>(compress(predictor, images, {.mode = mode}).size()) * 8 /
-           (256 * 60.0);
-  };
-  EXPECT_LT(bits(CodecMode::chain), sample_entropy(big, 60) + 0.06);
-  EXPECT_LT(bits(CodecMode::lossless), sample_entropy(big, 60) + 0.35);
 }
 
 }  // namespace
