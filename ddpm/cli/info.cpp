@@ -13,6 +13,7 @@
 #include "ddpm/image/png.h"
 #include "ddpm/net/model_parts.h"
 #include "ddpm/net/safetensors.h"
+#include "ddpm/train/run_model.h"
 
 namespace ddpm::cli {
 namespace {

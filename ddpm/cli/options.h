@@ -28,13 +28,6 @@ void add_seed(CLI::App& command, std::uint64_t& seed);
 /// Threads to use for an option of 0 or more.
 int thread_count(int option);
 
-/// The folder that MODEL names: a model's, that of a run's newest checkpoint (or of RUN/latest,
-/// RUN/best), or of a shipped model. Throws Error (bad_input) where there is none.
-std::filesystem::path model_folder(const std::string& name);
-
-/// Whether it is RUN/latest or RUN/best, a file that stands for a folder.
-bool is_checkpoint_pointer(const std::filesystem::path& path);
-
 /// What model_folder() holds. Warnings go to stderr.
 Model open_model(const std::string& name);
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "ddpm/base/error.h"
+#include "ddpm/base/suggest.h"
 #include "ddpm/net/model.h"
 
 namespace ddpm {
@@ -64,6 +65,16 @@ std::vector<fs::path> known_models() {
   return all;
 }
 
+namespace {
+
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (const fs::path& folder : known_models()) names.push_back(folder.filename().string());
+  return names;
+}
+
+}  // namespace
+
 fs::path find_model(const std::string& name) {
   std::error_code ignored;
   if (!name.empty() && fs::is_directory(name, ignored)) return name;
@@ -80,11 +91,11 @@ fs::path find_model(const std::string& name) {
       looked += ", " + (place / name).string();
     }
   }
+  const std::string near = nearest(name, known_names());
   throw Error(ExitCode::bad_input,
               "[net] model: got '{}', expected a model folder or the name of a shipped model; "
-              "looked at {}; try "
-              "setting DDPM_MODELS to the folder of your models",
-              name, looked);
+              "looked at {}; {}try setting DDPM_MODELS to the folder of your models",
+              name, looked, near.empty() ? "" : fmt::format("did you mean '{}'? Or ", near));
 }
 
 }  // namespace ddpm

@@ -64,6 +64,11 @@ TEST_F(FindModel, SaysEveryPlaceWhereItLooked) {
                     HasSubstr((folder_ / "second/shoes").string()), HasSubstr("DDPM_MODELS")));
 }
 
+TEST_F(FindModel, SuggestsTheNearestName) {
+  EXPECT_THAT(refusal("hatz"), HasSubstr("did you mean 'hats'?"));
+  EXPECT_THAT(refusal("shoes"), Not(HasSubstr("did you mean")));
+}
+
 TEST_F(FindModel, PathsAreNotNames) {
   EXPECT_THAT(refusal("../second/hats-not-here"), Not(HasSubstr("first")));
   EXPECT_THAT(refusal(""), HasSubstr("got ''"));

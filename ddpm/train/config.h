@@ -52,6 +52,7 @@ struct TrainConfig {
   std::int64_t score_count = 1000;           // samples in it
   std::string score_plan;                    // theirs; "" = sample_plan
   bool keep_best = false;                    // the checkpoint of the lowest score stays
+  std::string init_from;                     // MODEL whose weights it begins with; "" = new ones
   std::uint64_t seed = 0;
 
   bool operator==(const TrainConfig&) const = default;

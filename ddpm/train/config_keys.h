@@ -119,6 +119,7 @@ void visit_train(TrainConfig& train, Visitor&& visit) {
   visit("train", "score_count", train.score_count, Integers{2, 10'000'000});
   visit("train", "score_plan", train.score_plan);
   visit("train", "keep_best", train.keep_best);
+  visit("train", "init_from", train.init_from);
   // TOML's integers end at 2^63 - 1.
   visit("train", "seed", train.seed, Integers{0, std::numeric_limits<std::int64_t>::max()});
 }

@@ -8,6 +8,7 @@
 #include "ddpm/net/model.h"
 #include "ddpm/train/batcher.h"
 #include "ddpm/train/classification.h"
+#include "ddpm/train/init_from.h"
 #include "ddpm/train/loop.h"
 
 namespace ddpm {
@@ -92,9 +93,12 @@ struct Network {
   std::string weight_file;
 };
 
-Network new_network(const RunConfig& config, const Schedule& schedule, const Dataset& data) {
+// init_from: whose weights it takes; "" = new ones.
+Network new_network(const RunConfig& config, const Schedule& schedule, const Dataset& data,
+                    const std::string& init_from) {
   if (config.classifier) {
     auto made = std::make_shared<Classifier>(new_classifier(config, schedule, data));
+    if (!init_from.empty()) take_weights(init_from, *made);
     return {classifier(made->config), made->params,
             [made](const Params& average) {
               made->params = average;
@@ -103,12 +107,20 @@ Network new_network(const RunConfig& config, const Schedule& schedule, const Dat
             kClassifierWeights};
   }
   auto made = std::make_shared<Model>(new_model(config, schedule, data));
+  if (!init_from.empty()) take_weights(init_from, *made);
   return {made->graph, made->params,
           [made](const Params& average) {
             made->params = average;
             return model_files(*made);
           },
           kWeightFile};
+}
+
+// A run that goes on has weights of its own, and the model it began with may be gone.
+bool begins(const TrainOptions& options) {
+  std::error_code unknown;
+  return options.resume == "none" ||
+         (options.resume == "auto" && !std::filesystem::exists(options.run / "latest", unknown));
 }
 
 std::unique_ptr<Scorer> new_scorer(const RunConfig& config, const TrainOptions& options,
@@ -128,7 +140,8 @@ TrainOutcome train(const RunConfig& config, const TrainOptions& options, TrainOb
   check_size(*data, config.train.batch);
   std::unique_ptr<Dataset> held_out;
   if (!config.data.eval.empty()) held_out = open_data(config.data.eval, config);
-  const Network network = new_network(config, schedule, *data);
+  const Network network =
+      new_network(config, schedule, *data, begins(options) ? config.train.init_from : "");
   if (!config.classifier) {
     parse_plan(config.train.sample_plan, schedule,
                {.prediction = config.diffusion.prediction, .variance = config.diffusion.variance});

@@ -10,6 +10,7 @@
 #include "ddpm/image/png.h"
 #include "ddpm/net/model.h"
 #include "ddpm/train/fake_run.h"
+#include "ddpm/train/run_model.h"
 
 namespace ddpm {
 namespace {
@@ -208,6 +209,46 @@ TEST(Train, LabelsThatAreMissingAreNamed) {
   const Error e = error_of(config, {.run = folder / "run", .threads = 1});
   EXPECT_EQ(e.code(), ExitCode::bad_input);
   EXPECT_NE(std::string(e.what()).find("got no labels"), std::string::npos) << e.what();
+}
+
+// The first step's loss is that of the other run's average after its last; a run that goes on no
+// longer needs the model.
+TEST(Train, BeginsWithTheWeightsOfAnotherModel) {
+  const TempFolder folder;
+  write_images(folder / "images");
+  RunConfig config = small_config(folder / "images");
+  RecordingObserver first, second;
+  train(config, {.run = folder / "first", .threads = 1}, first);
+  const Params begun = load_model(model_folder(folder / "first")).params;
+  config.train.init_from = folder / "first";
+  config.train.steps = 1;
+  config.train.learning_rate = 1e-12;
+  config.train.save_every = 1;
+  const TrainOutcome one = train(config, {.run = folder / "second", .threads = 1}, second);
+  const Params after = load_model(one.checkpoint).params;
+  ASSERT_EQ(after.all().size(), begun.all().size());
+  for (std::size_t i = 0; i < begun.all().size(); ++i) {
+    ASSERT_NEAR(after.all()[i], begun.all()[i], 1e-6);
+  }
+  fs::remove_all(folder / "first");
+  config.train.steps = 2;
+  EXPECT_EQ(train(config, {.run = folder / "second", .threads = 1}, second).step, 2);
+  EXPECT_EQ(error_of(config, {.run = folder / "third", .threads = 1}).code(), ExitCode::bad_input);
+}
+
+TEST(Train, AModelOfAnotherNetworkIsRefusedByTheTensor) {
+  const TempFolder folder;
+  write_images(folder / "images");
+  RunConfig config = small_config(folder / "images");
+  config.train.steps = 1;
+  RecordingObserver observer;
+  train(config, {.run = folder / "first", .threads = 1}, observer);
+  config.train.init_from = folder / "first";
+  config.net.block_out_channels = {8, 16};
+  const Error e = error_of(config, {.run = folder / "second", .threads = 1});
+  EXPECT_EQ(e.code(), ExitCode::bad_input);
+  EXPECT_NE(std::string(e.what()).find("expected [16, 8, 3, 3]"), std::string::npos) << e.what();
+  EXPECT_FALSE(fs::exists(folder / "second"));
 }
 
 TEST(Train, InputThatCannotBeLeavesNoRunFolder) {
