@@ -122,7 +122,7 @@ def measure_scores(args, ours, folder):
     stats = [dict(np.load(os.path.join(folder, f"{name}.npz"))) for name in "ab"]
     kid = {"kid_subsets": 100, "kid_subset_size": min(1000, args.features), "rng_seed": 2020, "verbose": False}
     ta, tb = torch.from_numpy(a), torch.from_numpy(b)
-    rows = {"FID of two statistics": {}, "KID 100 x 1000": {}, f"precision, recall, {args.features} x {args.features}": {}}
+    rows = {"FID of two statistics": {}, f"KID 100 x {kid['kid_subset_size']} of {args.features}": {}, f"precision, recall, {args.features} x {args.features}": {}}
     fid_row, kid_row, pr_row = rows.values()
     for _ in range(args.rounds):
         seconds, fid = timed(lambda: calculate_frechet_distance(stats[0]["mu"], stats[0]["sigma"], stats[1]["mu"], stats[1]["sigma"]))
@@ -136,9 +136,10 @@ def measure_scores(args, ours, folder):
         fid_row.setdefault("ours", []).append(seconds)
         # KID and P&R are what they add to a run that reads the same files and has FID too.
         base = ours.run("a.npy", "b.npy", "--like", "pytorch-fid")[0]
-        with_kid, ours_kid = ours.run("a.npy", "b.npy", "--like", "clean-fid")
+        size = ["--kid-subset-size", str(kid["kid_subset_size"])]
+        with_kid = ours.run("a.npy", "b.npy", "--like", "clean-fid", *size)[0]
         kid_row.setdefault("ours", []).append(with_kid - base)
-        with_both, ours_prc = ours.run("a.npy", "b.npy", "--like", "torch-fidelity")
+        with_both, ours_prc = ours.run("a.npy", "b.npy", "--like", "torch-fidelity", *size)
         pr_row.setdefault("ours", []).append(with_both - with_kid)
     close("FID", ours_fid["fid"], fid, 1e-6 * abs(fid))
     close("KID", ours_prc["kid_mean"], mean, 1e-3 * abs(mean))

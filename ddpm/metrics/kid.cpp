@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "ddpm/base/error.h"
-#include "ddpm/metrics/matrix.h"
+#include "ddpm/metrics/kid_kernel.h"
 #include "ddpm/metrics/numpy_random.h"
 
 namespace ddpm {
@@ -17,33 +18,10 @@ Matrix gather(const Features& f, const std::vector<int>& rows) {
   return m;
 }
 
-// Of the kernel over all pairs, without the diagonal when both are one set: the sum, and that of
-// each row and column.
-struct KernelSums {
-  double all = 0;
-  std::vector<double> rows, columns;
-};
-
-KernelSums kernel_sums(const Matrix& x, const Matrix& y, bool same, ThreadPool& pool) {
-  Matrix k(x.rows, y.rows);
-  add_product(view(x), transposed(y), x.rows, y.rows, x.cols, 1, k.row(0), k.cols, pool,
-              {.symmetric = same});
-  KernelSums sums{0, std::vector<double>(x.rows), std::vector<double>(y.rows)};
-  for (int i = 0; i < k.rows; ++i) {
-    const int columns = same ? i : k.cols;
-    double of_row = 0;
-    for (int j = 0; j < columns; ++j) {
-      const double v = k.at(i, j) / x.cols + 1, cube = v * v * v;
-      of_row += cube;
-      sums.columns[j] += cube;
-    }
-    sums.rows[i] = of_row;
-    sums.all += of_row;
-  }
-  if (!same) return sums;
-  sums.all *= 2;
-  for (int i = 0; i < k.rows; ++i) sums.rows[i] += sums.columns[i];  // what lies beyond i
-  return sums;
+Matrix every_row(const Features& f) {
+  std::vector<int> rows(f.rows());
+  std::iota(rows.begin(), rows.end(), 0);
+  return gather(f, rows);
 }
 
 // Of the first-order term of the estimate, an image: 4 times the variance over a set of its mean
@@ -63,12 +41,14 @@ struct Discrepancy {
   double value = 0, x_variance = 0, y_variance = 0;
 };
 
-Discrepancy discrepancy(const Matrix& x, const Matrix& y, ThreadPool& pool) {
-  const double n = x.rows, m = y.rows;
-  const KernelSums xx = kernel_sums(x, x, true, pool), yy = kernel_sums(y, y, true, pool);
-  const KernelSums xy = kernel_sums(x, y, false, pool);
+Discrepancy discrepancy(const KernelSums& xx, const KernelSums& yy, const KernelSums& xy) {
+  const auto n = static_cast<double>(xx.rows.size()), m = static_cast<double>(yy.rows.size());
   return {xx.all / (n * (n - 1)) + yy.all / (m * (m - 1)) - 2 * xy.all / (n * m),
           first_order(xx.rows, xy.rows, m), first_order(yy.rows, xy.columns, n)};
+}
+
+Discrepancy discrepancy(const Matrix& x, const Matrix& y, ThreadPool& pool) {
+  return discrepancy(kernel_sums(x, x, pool), kernel_sums(y, y, pool), kernel_sums(x, y, pool));
 }
 
 // Means over the subsets, of values and variances.
@@ -99,20 +79,53 @@ int subset_size(int smallest, const KidOptions& o) {
   return size;
 }
 
+// Rows of each set, a subset after the other, increasing.
+struct Draws {
+  std::vector<std::vector<int>> x, y;
+
+  Draws(int x_rows, int y_rows, int size, const KidOptions& o) {
+    NumpyRandom random(o.seed);
+    for (int s = 0; s < o.subsets; ++s) {
+      for (auto [rows, all] : {std::pair(&x, x_rows), {&y, y_rows}}) {
+        rows->push_back(random.choice(all, size));
+        std::ranges::sort(rows->back());
+      }
+    }
+  }
+};
+
+// All pairs of rows, of which subsets have many in common; or those of each subset for itself,
+// where they are fewer.
+std::vector<Discrepancy> discrepancies(const Features& first, const Features& second,
+                                       const Draws& draws, int size, ThreadPool& pool) {
+  const double n = first.rows(), m = second.rows();
+  const auto subsets = static_cast<double>(draws.x.size());
+  std::vector<Discrepancy> all;
+  if (n * n / 2 + m * m / 2 + n * m <= 2 * subsets * size * size) {
+    const Matrix x = every_row(first), y = every_row(second);
+    const auto xx = kernel_sums(x, x, draws.x, draws.x, pool);
+    const auto yy = kernel_sums(y, y, draws.y, draws.y, pool);
+    const auto xy = kernel_sums(x, y, draws.x, draws.y, pool);
+    for (std::size_t s = 0; s < xx.size(); ++s) all.push_back(discrepancy(xx[s], yy[s], xy[s]));
+    return all;
+  }
+  for (std::size_t s = 0; s < draws.x.size(); ++s) {
+    all.push_back(discrepancy(gather(first, draws.x[s]), gather(second, draws.y[s]), pool));
+  }
+  return all;
+}
+
 Kid of_subsets(const Features& generated, const Features& reference, const KidOptions& o,
                ThreadPool& pool) {
   const Features& first = o.reference_first ? reference : generated;
   const Features& second = o.reference_first ? generated : reference;
   Kid kid{.subset_size = subset_size(std::min(first.rows(), second.rows()), o)};
-  NumpyRandom random(o.seed);
-  std::vector<Discrepancy> subsets;
+  const Draws draws(first.rows(), second.rows(), kid.subset_size, o);
+  const auto subsets = discrepancies(first, second, draws, kid.subset_size, pool);
   double x_variance = 0, y_variance = 0;
-  for (int s = 0; s < o.subsets; ++s) {
-    const Matrix x = gather(first, random.choice(first.rows(), kid.subset_size));
-    const Matrix y = gather(second, random.choice(second.rows(), kid.subset_size));
-    subsets.push_back(discrepancy(x, y, pool));
-    x_variance += subsets.back().x_variance / o.subsets;
-    y_variance += subsets.back().y_variance / o.subsets;
+  for (const Discrepancy& s : subsets) {
+    x_variance += s.x_variance / o.subsets;
+    y_variance += s.y_variance / o.subsets;
   }
   finish(kid, subsets, 0);
   kid.standard_error =

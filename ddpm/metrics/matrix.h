@@ -26,10 +26,12 @@ struct Matrix {
 };
 
 /// A matrix in memory, or its transpose: element (i, j) is data[i * down + j * right].
-struct MatrixView {
-  const double* data;
+template <class T>
+struct ViewOf {
+  const T* data;
   std::ptrdiff_t down, right;
 };
+using MatrixView = ViewOf<double>;
 
 MatrixView view(const Matrix& m);
 MatrixView transposed(const Matrix& m);

@@ -13,15 +13,19 @@ HWY_BEFORE_NAMESPACE();
 namespace ddpm::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using D = hn::CappedTag<double, 8>;
-using V = hn::Vec<D>;
-constexpr int kWidth = static_cast<int>(hn::MaxLanes(D()));
-
 // A block of kRows x kCols accumulators fills the register file beside two vectors of b.
-constexpr int kRows = kWidth == 8 ? 12 : kWidth == 1 ? 4 : 6;
-constexpr int kVectors = 2, kCols = kVectors * kWidth;
+template <class T>
+struct Block {
+  using D = hn::CappedTag<T, 64 / sizeof(T)>;
+  using V = hn::Vec<D>;
+  static constexpr int kBytes = static_cast<int>(hn::MaxLanes(D()) * sizeof(T));
+  static constexpr int kWidth = static_cast<int>(hn::MaxLanes(D()));
+  static constexpr int kRows = kBytes == 64 ? 12 : kWidth == 1 ? 4 : 6;
+  static constexpr int kVectors = 2, kCols = kVectors * kWidth;
+};
 
 // a * b + c with one rounding. Highway 1.0.3's own MulAdd rounds twice on SCALAR.
+template <class V>
 HWY_INLINE V fma(V a, V b, V c) {
 #if HWY_TARGET == HWY_SCALAR
   return V(std::fma(a.raw, b.raw, c.raw));
@@ -30,29 +34,40 @@ HWY_INLINE V fma(V a, V b, V c) {
 #endif
 }
 
-// Groups of `width` rows (or columns) side by side for each k; zeros beyond `count`.
-void pack(const double* data, std::ptrdiff_t step, std::ptrdiff_t along, int count, int inner,
-          int width, double scale, double* out) {
-  for (int first = 0; first < count; first += width) {
-    const int here = std::min(width, count - first);
-    for (int k = 0; k < inner; ++k) {
-      const double* from = data + first * step + k * along;
+// Groups of kGroup rows (or columns) side by side for each k; zeros beyond `count`.
+template <int kGroup, class T>
+void pack(const T* data, std::ptrdiff_t step, std::ptrdiff_t along, int count, int inner, T scale,
+          T* out) {
+  for (int first = 0; first < count; first += kGroup) {
+    const int here = std::min(kGroup, count - first);
+    const T* from = data + first * step;
+    if (here == kGroup) {
+      for (int k = 0; k < inner; ++k, from += along, out += kGroup) {
+#pragma GCC unroll 32
+        for (int r = 0; r < kGroup; ++r) out[r] = scale * from[r * step];
+      }
+      continue;
+    }
+    for (int k = 0; k < inner; ++k, from += along, out += kGroup) {
       for (int r = 0; r < here; ++r) out[r] = scale * from[r * step];
-      for (int r = here; r < width; ++r) out[r] = 0;
-      out += width;
+      for (int r = here; r < kGroup; ++r) out[r] = 0;
     }
   }
 }
 
-// c[kRows][kCols] += packed a * packed b.
-HWY_INLINE void block_product(const double* HWY_RESTRICT a, const double* HWY_RESTRICT b, int inner,
-                              double* HWY_RESTRICT c) {
-  const D d;
+// c[kRows][kCols], its rows `stride` apart, += packed a * packed b.
+template <class T>
+HWY_INLINE void block_product(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, int inner,
+                              T* HWY_RESTRICT c, std::ptrdiff_t stride) {
+  constexpr int kRows = Block<T>::kRows, kVectors = Block<T>::kVectors;
+  constexpr int kWidth = Block<T>::kWidth, kCols = Block<T>::kCols;
+  using V = typename Block<T>::V;
+  const typename Block<T>::D d;
   V acc[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) acc[r][v] = hn::LoadU(d, c + r * kCols + v * kWidth);
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = hn::LoadU(d, c + r * stride + v * kWidth);
   }
   for (int k = 0; k < inner; ++k) {
     const V b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + kWidth);
@@ -68,28 +83,30 @@ HWY_INLINE void block_product(const double* HWY_RESTRICT a, const double* HWY_RE
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) hn::StoreU(acc[r][v], d, c + r * kCols + v * kWidth);
+    for (int v = 0; v < kVectors; ++v) hn::StoreU(acc[r][v], d, c + r * stride + v * kWidth);
   }
 }
 
-void add_block(const Tile& t, const double* a, const double* b, int inner, int i, int j) {
+template <class T>
+void add_block(const Tile<T>& t, const T* a, const T* b, int inner, int i, int j) {
+  constexpr int kRows = Block<T>::kRows, kCols = Block<T>::kCols;
   const int rows = std::min(kRows, t.m - i), cols = std::min(kCols, t.n - j);
-  HWY_ALIGN double block[kRows * kCols] = {};
-  for (int r = 0; r < rows; ++r) {
-    std::copy_n(t.c + (i + r) * t.stride + j, cols, block + r * kCols);
-  }
-  block_product(a, b, inner, block);
-  for (int r = 0; r < rows; ++r) {
-    std::copy_n(block + r * kCols, cols, t.c + (i + r) * t.stride + j);
-  }
+  T* const c = t.c + i * t.stride + j;
+  if (rows == kRows && cols == kCols) return block_product(a, b, inner, c, t.stride);
+  HWY_ALIGN T block[kRows * kCols] = {};
+  for (int r = 0; r < rows; ++r) std::copy_n(c + r * t.stride, cols, block + r * kCols);
+  block_product(a, b, inner, block, kCols);
+  for (int r = 0; r < rows; ++r) std::copy_n(block + r * kCols, cols, c + r * t.stride);
 }
 
-void run_tile(const Tile& t, double* scratch) {
-  double* const packed_b = scratch + std::size_t{kTile + 16} * kInner;
+template <class T>
+void run_tile(const Tile<T>& t, T* scratch) {
+  constexpr int kRows = Block<T>::kRows, kCols = Block<T>::kCols;
+  T* const packed_b = scratch + std::size_t{kTile + 32} * kInner;
   for (int k = t.first; k < t.last; k += kInner) {
     const int inner = std::min(kInner, t.last - k);
-    pack(t.a.data + k * t.a.right, t.a.down, t.a.right, t.m, inner, kRows, t.scale, scratch);
-    pack(t.b.data + k * t.b.down, t.b.right, t.b.down, t.n, inner, kCols, 1, packed_b);
+    pack<kRows>(t.a.data + k * t.a.right, t.a.down, t.a.right, t.m, inner, t.scale, scratch);
+    pack<kCols>(t.b.data + k * t.b.down, t.b.right, t.b.down, t.n, inner, T{1}, packed_b);
     for (int j = 0; j < t.n; j += kCols) {
       for (int i = 0; i < t.m; i += kRows) {
         add_block(t, scratch + std::size_t{1} * i * inner, packed_b + std::size_t{1} * j * inner,
@@ -99,18 +116,27 @@ void run_tile(const Tile& t, double* scratch) {
   }
 }
 
+void run_tile_f64(const Tile<double>& t, double* scratch) { run_tile(t, scratch); }
+void run_tile_f32(const Tile<float>& t, float* scratch) { run_tile(t, scratch); }
+
 }  // namespace ddpm::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace ddpm {
 
-HWY_EXPORT(run_tile);
+HWY_EXPORT(run_tile_f64);
+HWY_EXPORT(run_tile_f32);
 
-std::size_t tile_scratch() { return std::size_t{2} * (kTile + 16) * kInner; }
+// A tile's side may end in part of a block, of at most 32 columns.
+std::size_t tile_scratch() { return std::size_t{2} * (kTile + 32) * kInner; }
 
-void tile_product(const Tile& tile, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(run_tile)(tile, scratch);
+void tile_product(const Tile<double>& tile, double* scratch) {
+  HWY_DYNAMIC_DISPATCH(run_tile_f64)(tile, scratch);
+}
+
+void tile_product(const Tile<float>& tile, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(run_tile_f32)(tile, scratch);
 }
 
 }  // namespace ddpm

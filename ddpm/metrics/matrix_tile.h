@@ -7,17 +7,20 @@ namespace ddpm {
 
 inline constexpr int kTile = 192, kInner = 128;  // a tile's sides; how much of k is packed at once
 
+/// T: float or double, in which every element is one fma chain.
+template <class T>
 struct Tile {
-  MatrixView a, b;                        // already at the tile's first row and column
+  ViewOf<T> a, b;                         // already at the tile's first row and column
   int m = 0, n = 0, first = 0, last = 0;  // sides; k in [first, last)
-  double scale = 1;
-  double* c = nullptr;
+  T scale = 1;
+  T* c = nullptr;
   std::ptrdiff_t stride = 0;
 };
 
-/// Doubles that tile_product() needs as scratch.
+/// Numbers that tile_product() needs as scratch.
 std::size_t tile_scratch();
 
-void tile_product(const Tile& tile, double* scratch);
+void tile_product(const Tile<double>& tile, double* scratch);
+void tile_product(const Tile<float>& tile, float* scratch);
 
 }  // namespace ddpm

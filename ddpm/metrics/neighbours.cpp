@@ -24,86 +24,94 @@ double to_half(double x) {
 }
 
 double rounded(double x, DistanceType type) {
-  if (type == DistanceType::float64) return x;
-  const double single = static_cast<float>(x);
-  return type == DistanceType::float32 ? single : to_half(single);
+  return type == DistanceType::float16 ? to_half(static_cast<float>(x)) : x;
 }
 
-// Rows as doubles with their squared lengths; in float16, of rounded features.
+// Rows with their squared lengths. T is float for float32, else double, with what is float16
+// rounded to it.
+template <class T>
 struct Points {
-  Matrix rows;
-  std::vector<double> norms;
+  std::vector<T> rows;  // [size, dims]
+  std::vector<T> norms;
+  int dims;
   DistanceType type;
 
-  int size() const { return rows.rows; }
+  int size() const { return static_cast<int>(norms.size()); }
+  const T* row(int i) const { return rows.data() + std::size_t{1} * i * dims; }
 };
 
 // u u as the tile computes u v: then the distance of equal points is exactly 0.
-double chained_square(const double* u, int d) {
-  double sum = 0;
+template <class T>
+T chained_square(const T* u, int d) {
+  T sum = 0;
   for (int j = 0; j < d; ++j) sum = std::fma(u[j], u[j], sum);
   return sum;
 }
 
-Points points_of(const Features& f, DistanceType type) {
-  Points p{Matrix(f.rows(), f.dims()), std::vector<double>(f.rows()), type};
+template <class T>
+Points<T> points_of(const Features& f, DistanceType type) {
+  const int d = f.dims();
+  Points<T> p{std::vector<T>(std::size_t{1} * f.rows() * d), std::vector<T>(f.rows()), d, type};
+  std::vector<double> values(d);
   for (int i = 0; i < f.rows(); ++i) {
-    double* row = p.rows.row(i);
-    f.row(i, row);
-    if (type == DistanceType::float16) {
-      for (int j = 0; j < f.dims(); ++j) row[j] = to_half(row[j]);
-    }
-    p.norms[i] = rounded(chained_square(row, f.dims()), type);
+    f.row(i, values.data());
+    T* const row = p.rows.data() + std::size_t{1} * i * d;
+    for (int j = 0; j < d; ++j) row[j] = static_cast<T>(rounded(values[j], type));
+    p.norms[i] = static_cast<T>(rounded(chained_square(row, d), type));
   }
   return p;
 }
 
-// Squared distance from norms and the product.
+// Squared distance from norms and the product, as TensorFlow's graph and torch.cdist order it; each
+// step rounded.
+float distance(float u, float v, float product, DistanceType) {
+  return std::max((u - 2 * product) + v, 0.0F);
+}
+
 double distance(double u, double v, double product, DistanceType type) {
   if (type == DistanceType::float64) return std::max(u + v - 2 * product, 0.0);
-  // As TensorFlow's graph and torch.cdist order it; each step rounded.
   const double twice = rounded(2 * rounded(product, type), type);
   return std::max(rounded(rounded(u - twice, type) + v, type), 0.0);
 }
 
 // A tile of products between rows i.. of a and j.. of b.
+template <class T>
 struct ProductTile {
   int worker, i, j, m, n;
-  const double* products;  // row stride kTile
+  const T* products;  // row stride kTile
 
-  double at(int r, int c) const { return products[std::size_t{1} * r * kTile + c]; }
+  T at(int r, int c) const { return products[std::size_t{1} * r * kTile + c]; }
 };
 
 // Calls body(tile) for each tile of a b^T, in any order and by any worker; of a a^T, of those on
 // and below the diagonal alone. So nothing that a body gathers may depend on the order.
-template <class Body>
-void for_tiles(const Points& a, const Points& b, ThreadPool& pool, Body&& body) {
-  const int d = a.rows.cols, down = (a.size() + kTile - 1) / kTile;
+template <class T, class Body>
+void for_tiles(const Points<T>& a, const Points<T>& b, ThreadPool& pool, Body&& body) {
+  const int d = a.dims, down = (a.size() + kTile - 1) / kTile;
   const int right = (b.size() + kTile - 1) / kTile;
   const std::size_t area = std::size_t{kTile} * kTile;
-  std::vector<std::vector<double>> scratch(pool.threads(),
-                                           std::vector<double>(tile_scratch() + area));
+  std::vector<std::vector<T>> scratch(pool.threads(), std::vector<T>(tile_scratch() + area));
   pool.run(down * right, [&](int task, int worker) {
     const int i = task / right * kTile, j = task % right * kTile;
     if (&a == &b && j > i) return;
-    double* const out = scratch[worker].data() + tile_scratch();
+    T* const out = scratch[worker].data() + tile_scratch();
     const int m = std::min(kTile, a.size() - i), n = std::min(kTile, b.size() - j);
-    std::fill_n(out, area, 0.0);
-    tile_product({.a = {a.rows.row(i), d, 1},
-                  .b = {b.rows.row(j), 1, d},
-                  .m = m,
-                  .n = n,
-                  .last = d,
-                  .c = out,
-                  .stride = kTile},
+    std::fill_n(out, area, T{0});
+    tile_product(Tile<T>{.a = {a.row(i), d, 1},
+                         .b = {b.row(j), 1, d},
+                         .m = m,
+                         .n = n,
+                         .last = d,
+                         .c = out,
+                         .stride = kTile},
                  scratch[worker].data());
-    body(ProductTile{worker, i, j, m, n, out});
+    body(ProductTile<T>{worker, i, j, m, n, out});
   });
 }
 
-bool all_finite(const Points& a, const Points& b, ThreadPool& pool) {
+bool all_finite(const Points<double>& a, const Points<double>& b, ThreadPool& pool) {
   std::atomic<bool> finite{true};
-  for_tiles(a, b, pool, [&](const ProductTile& t) {
+  for_tiles(a, b, pool, [&](const ProductTile<double>& t) {
     for (int r = 0; r < t.m; ++r) {
       for (int c = 0; c < t.n; ++c) {
         const double u = a.norms[t.i + r], v = b.norms[t.j + c];
@@ -143,10 +151,11 @@ class Nearest {
 
 // Squared distances to the neighbours: number k of the sorted ones, number 0 being the point
 // itself.
-Nearest nearest_of(const Points& points, int k, ThreadPool& pool) {
+template <class T>
+Nearest nearest_of(const Points<T>& points, int k, ThreadPool& pool) {
   std::vector<Nearest> of_worker(pool.threads(), Nearest(points.size(), k));
-  const std::vector<double>& norms = points.norms;
-  for_tiles(points, points, pool, [&](const ProductTile& t) {
+  const std::vector<T>& norms = points.norms;
+  for_tiles(points, points, pool, [&](const ProductTile<T>& t) {
     Nearest& nearest = of_worker[t.worker];
     for (int r = 0; r < t.m; ++r) {
       const int i = t.i + r;
@@ -194,7 +203,8 @@ struct Ballot {
   std::vector<double> g_radius, r_radius;
   Votes of_g, of_r;
 
-  void add(const ProductTile& t, const Points& g, const Points& r) {
+  template <class T>
+  void add(const ProductTile<T>& t, const Points<T>& g, const Points<T>& r) {
     for (int row = 0; row < t.m; ++row) {
       const int i = t.i + row;
       for (int c = 0; c < t.n; ++c) {
@@ -208,9 +218,10 @@ struct Ballot {
   }
 };
 
-void vote(std::vector<Ballot>& ballots, const Points& g, const Points& r, ThreadPool& pool) {
+template <class T>
+void vote(std::vector<Ballot>& ballots, const Points<T>& g, const Points<T>& r, ThreadPool& pool) {
   std::vector<std::vector<Ballot>> of_worker(pool.threads(), ballots);
-  for_tiles(g, r, pool, [&](const ProductTile& t) {
+  for_tiles(g, r, pool, [&](const ProductTile<T>& t) {
     for (Ballot& ballot : of_worker[t.worker]) ballot.add(t, g, r);
   });
   for (const auto& worker : of_worker) {
@@ -275,6 +286,24 @@ NeighbourScores count(const Ballot& ballot) {
   return s;
 }
 
+template <class T>
+std::vector<NeighbourScores> scores_of(const Points<T>& g, const Points<T>& r,
+                                       std::span<const NeighbourOptions> options,
+                                       ThreadPool& pool) {
+  int k = 0;
+  for (const NeighbourOptions& o : options) k = std::max(k, o.k);
+  const Nearest in_g = nearest_of(g, k, pool), in_r = nearest_of(r, k, pool);
+  std::vector<Ballot> ballots;
+  for (const NeighbourOptions& o : options) {
+    ballots.push_back({o, radii_of(in_g, g.size(), o.k), radii_of(in_r, r.size(), o.k),
+                       Votes(g.size()), Votes(r.size())});
+  }
+  vote(ballots, g, r, pool);
+  std::vector<NeighbourScores> scores;
+  for (const Ballot& ballot : ballots) scores.push_back(count(ballot));
+  return scores;
+}
+
 }  // namespace
 
 NeighbourScores neighbour_scores(const Features& generated, const Features& reference,
@@ -287,28 +316,20 @@ std::vector<NeighbourScores> all_neighbour_scores(const Features& generated,
                                                   std::span<const NeighbourOptions> options,
                                                   ThreadPool& pool) {
   DDPM_CHECK(!options.empty());
-  int k = 0;
+  const DistanceType type = options[0].type;
   for (const NeighbourOptions& o : options) {
-    DDPM_CHECK(o.type == options[0].type);
+    DDPM_CHECK(o.type == type);
     check(generated, reference, o.k);
-    k = std::max(k, o.k);
   }
-  Points g = points_of(generated, options[0].type), r = points_of(reference, options[0].type);
-  if (g.type == DistanceType::float16 &&
-      !(all_finite(g, g, pool) && all_finite(r, r, pool) && all_finite(g, r, pool))) {
-    g = points_of(generated, DistanceType::float32);
-    r = points_of(reference, DistanceType::float32);
+  if (type != DistanceType::float32) {
+    const auto g = points_of<double>(generated, type), r = points_of<double>(reference, type);
+    if (type == DistanceType::float64 ||
+        (all_finite(g, g, pool) && all_finite(r, r, pool) && all_finite(g, r, pool))) {
+      return scores_of(g, r, options, pool);
+    }
   }
-  const Nearest in_g = nearest_of(g, k, pool), in_r = nearest_of(r, k, pool);
-  std::vector<Ballot> ballots;
-  for (const NeighbourOptions& o : options) {
-    ballots.push_back({o, radii_of(in_g, g.size(), o.k), radii_of(in_r, r.size(), o.k),
-                       Votes(g.size()), Votes(r.size())});
-  }
-  vote(ballots, g, r, pool);
-  std::vector<NeighbourScores> scores;
-  for (const Ballot& ballot : ballots) scores.push_back(count(ballot));
-  return scores;
+  return scores_of(points_of<float>(generated, DistanceType::float32),
+                   points_of<float>(reference, DistanceType::float32), options, pool);
 }
 
 }  // namespace ddpm

@@ -186,6 +186,16 @@ TEST(Kid, OfSeveralBlocksHasTfgansError) {
   EXPECT_NEAR(kernel_distance(x1(), x2(), tfgan, pool).standard_error, blocks[1], kTol);
 }
 
+// Many subsets share the kernels of all pairs; few are computed each for itself.
+TEST(Kid, SharedKernelsGiveTheSameSubsets) {
+  ThreadPool pool(2);
+  const Kid few = kernel_distance(x1(), x2(), {.subsets = 2, .subset_size = 60}, pool);
+  const Kid many = kernel_distance(x1(), x2(), {.subsets = 40, .subset_size = 60}, pool);
+  for (std::size_t s = 0; s < few.subsets.size(); ++s) {
+    EXPECT_NEAR(few.subsets[s], many.subsets[s], 1e-12);
+  }
+}
+
 TEST(Kid, DoesNotDependOnThreads) {
   ThreadPool one(1), three(3);
   const KidOptions options{.subsets = 3, .subset_size = 200};
@@ -251,9 +261,11 @@ TEST(Neighbours, InFloat32RoundEveryStepFromEachEnd) {
   const Features f = formula_features(9, 250, 12, 1, 0.5f);
   const NeighbourScores s = neighbour_scores(f, f, {.k = 2, .type = DistanceType::float32}, pool);
   const auto product = [&](int i, int j) {
-    double sum = 0;
-    for (int c = 0; c < 12; ++c) sum = std::fma(f.at(i, c), f.at(j, c), sum);
-    return static_cast<float>(sum);
+    float sum = 0;
+    for (int c = 0; c < 12; ++c) {
+      sum = std::fma(static_cast<float>(f.at(i, c)), static_cast<float>(f.at(j, c)), sum);
+    }
+    return sum;
   };
   for (int i = 0; i < f.rows(); ++i) {
     std::vector<float> squares;
