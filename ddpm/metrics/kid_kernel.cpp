@@ -64,8 +64,8 @@ std::vector<KernelSums> kernel_sums(const Matrix& x, const Matrix& y,
   const bool same = &x == &y;
   std::vector<KernelSums> sums;
   for (std::size_t s = 0; s < of_x.size(); ++s) {
-    sums.push_back({0, std::vector<double>(of_x[s].size()),
-                    std::vector<double>(same ? 0 : of_y[s].size())});
+    sums.push_back(
+        {0, std::vector<double>(of_x[s].size()), std::vector<double>(same ? 0 : of_y[s].size())});
   }
   Panel panel;
   for (panel.first = 0; panel.first < x.rows; panel.first += kPanelRows) {

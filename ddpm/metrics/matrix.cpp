@@ -19,14 +19,14 @@ void add_product(MatrixView a, MatrixView b, int m, int n, int inner, double sca
     // A chain may begin where its factors cease to be 0: adding 0 changes nothing.
     const int first = std::max(form.a_upper ? i : 0, form.b_lower ? j : 0);
     tile_product(Tile<double>{.a = {a.data + i * a.down, a.down, a.right},
-                  .b = {b.data + j * b.right, b.down, b.right},
-                  .m = std::min(kTile, m - i),
-                  .n = std::min(kTile, n - j),
-                  .first = std::min(first, inner),
-                  .last = inner,
-                  .scale = scale,
-                  .c = c + i * stride + j,
-                  .stride = stride},
+                              .b = {b.data + j * b.right, b.down, b.right},
+                              .m = std::min(kTile, m - i),
+                              .n = std::min(kTile, n - j),
+                              .first = std::min(first, inner),
+                              .last = inner,
+                              .scale = scale,
+                              .c = c + i * stride + j,
+                              .stride = stride},
                  scratch[worker].data());
   });
 }
