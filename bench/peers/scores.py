@@ -134,13 +134,14 @@ def measure_scores(args, ours, folder):
         pr_row.setdefault("theirs", []).append(seconds)
         seconds, ours_fid = ours.run("a.npz", "b.npz", "--like", "pytorch-fid")
         fid_row.setdefault("ours", []).append(seconds)
-        # KID and P&R are what they add to a run that reads the same files and has FID too.
+        # Precision and recall are what they add to a run that reads the same files and has FID too (with a KID of
+        # next to nothing); KID is what it adds to that.
         base = ours.run("a.npy", "b.npy", "--like", "pytorch-fid")[0]
-        size = ["--kid-subset-size", str(kid["kid_subset_size"])]
-        with_kid = ours.run("a.npy", "b.npy", "--like", "clean-fid", *size)[0]
-        kid_row.setdefault("ours", []).append(with_kid - base)
-        with_both, ours_prc = ours.run("a.npy", "b.npy", "--like", "torch-fidelity", *size)
-        pr_row.setdefault("ours", []).append(with_both - with_kid)
+        like, size = ["--like", "torch-fidelity"], ["--kid-subset-size", str(kid["kid_subset_size"])]
+        with_prc = ours.run("a.npy", "b.npy", *like, "--kid-subsets", "1", "--kid-subset-size", "2")[0]
+        pr_row.setdefault("ours", []).append(with_prc - base)
+        with_both, ours_prc = ours.run("a.npy", "b.npy", *like, *size)
+        kid_row.setdefault("ours", []).append(with_both - with_prc)
     close("FID", ours_fid["fid"], fid, 1e-6 * abs(fid))
     close("KID", ours_prc["kid_mean"], mean, 1e-3 * abs(mean))
     close("precision", ours_prc["precision"], float(prc["precision"]), 2 / args.features)

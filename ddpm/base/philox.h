@@ -41,6 +41,7 @@ enum class Purpose : std::uint8_t {
   codec_arrival = 24,    // exponential arrival times of the candidates; lane = chunk
   codec_deal = 25,       // which elements a chunk has
   codec_sample = 26,     // what only the sender of an ideal channel draws
+  codec_feed = 27,       // words for a chain whose seed is too small
 };
 
 /// Names one stream of numbers.

@@ -108,7 +108,7 @@ TEST_F(Codec, LearnedVariancesArePreferredWhereTheyAreRight) {
   EXPECT_FALSE(prefers(1, 9, Variance::fixed_large));
 }
 
-// Whole files: a header of 30 bytes and a first image at the price of a single one.
+// Whole files: a header of 30 bytes and some first images at the price of single ones.
 TEST_F(Codec, FilesOfGaussianImagesCostWhatTheirModesSay) {
   const GaussianImages big{.shape = {1, 16, 16}};
   const CodecModel model = gaussian_model(big, schedule_, {30, 30, 60});
@@ -125,6 +125,28 @@ TEST_F(Codec, FilesOfGaussianImagesCostWhatTheirModesSay) {
   };
   EXPECT_LT(bits(CodecMode::chain), sample_entropy(big, 60) + 0.06);
   EXPECT_LT(bits(CodecMode::lossless), sample_entropy(big, 60) + 0.35);
+}
+
+// A seed lacks a quarter of its last item at most, and an item on the stack is cheaper than one by
+// itself: with as many items, of which one is the seed, an eighth more when there are two. The long
+// header is 30 bytes.
+TEST_F(Codec, AChainOfFewImagesIsHardlyLongerThanTheyAreApart) {
+  const GaussianImages big{.shape = {1, 16, 16}};
+  const CodecModel model = gaussian_model(big, schedule_, {30, 30, 60});
+  GaussianDenoiser denoiser(schedule_, big);
+  Predictor predictor(model, denoiser);
+  std::vector<Image> images;
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    images.push_back(blank_image(16, 16, 1));
+    if (i > 0) images.back().pixels = big.draw(i);  // the first is black, and a small seed
+    const std::string chain = compress(predictor, images, {.mode = CodecMode::chain});
+    const std::string apart = compress(predictor, images, {.mode = CodecMode::lossless});
+    EXPECT_LT(static_cast<double>(chain.size()), 1.125 * static_cast<double>(apart.size()) + 30)
+        << images.size();
+    const Decompressed back = value_or_throw(decompress(predictor, chain));
+    ASSERT_EQ(back.images.size(), images.size());
+    for (std::size_t k = 0; k < images.size(); ++k) EXPECT_TRUE(equal(back.images[k], images[k]));
+  }
 }
 
 }  // namespace

@@ -256,13 +256,23 @@ Result<ReceivedGroup> receive_apart(Predictor& predictor, const GroupKey& key,
   return group;
 }
 
-// The first item by itself is the stack's seed; the others lie on it.
+// Of the bits that an item takes by itself, what it takes more than on a stack.
+constexpr double kDearer = 0.25;
+
+// The first items, each by itself, are the stack's seed; the others lie on it. More of them as long
+// as what the seed lacks is dearer.
 std::string send_chain(Predictor& predictor, const GroupKey& key, std::span<const Item> items,
                        const SendOptions& options) {
-  Rans rans = Rans::seeded(send_apart(predictor, key, items.subspan(0, 1), options));
   Chain chain(predictor, options.progress);
-  for (const Item& item : items.subspan(1)) chain.push(item, rans);
-  return rans.bytes();
+  for (std::size_t apart = 1;; ++apart) {
+    const std::string seed = send_apart(predictor, key, items.first(apart), options);
+    Rans rans = Rans::seeded(seed);
+    if (apart < items.size()) chain.push(items[apart], rans);
+    const double dearer = kDearer * static_cast<double>(seed.size()) / static_cast<double>(apart);
+    if (4.0 * rans.fed_words() > dearer) continue;
+    for (std::size_t i = apart + 1; i < items.size(); ++i) chain.push(items[i], rans);
+    return rans.bytes();
+  }
 }
 
 Result<ReceivedGroup> receive_chain(Predictor& predictor, const GroupKey& key,
@@ -272,15 +282,16 @@ Result<ReceivedGroup> receive_chain(Predictor& predictor, const GroupKey& key,
   if (!rans) return tl::unexpected(std::move(rans).error());
   std::vector<Item> items(count, Item(predictor.model().shape.size()));
   Chain chain(predictor, options.progress);
-  for (std::size_t i = count; i-- > 1;) {
-    if (const auto popped = chain.pop(*rans, items[i]); !popped)
+  std::size_t apart = count;
+  auto seed = rans->seed_bytes();
+  for (; !seed && apart > 1; seed = rans->seed_bytes()) {
+    if (const auto popped = chain.pop(*rans, items[--apart]); !popped)
       return tl::unexpected(popped.error());
   }
-  const auto seed = rans->seed_bytes();
   if (!seed) return tl::unexpected(seed.error());
-  auto first = receive_apart(predictor, key, *seed, 1, options);
+  auto first = receive_apart(predictor, key, *seed, apart, options);
   if (!first) return tl::unexpected(std::move(first).error());
-  items[0] = std::move(first->items[0]);
+  std::ranges::move(first->items, items.begin());
   return ReceivedGroup{std::move(items), true, true};
 }
 

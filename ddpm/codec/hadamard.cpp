@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <vector>
 
 #include "ddpm/base/exact.h"
@@ -26,25 +28,19 @@ std::uint32_t codebook_size(std::size_t n) {
 // the first. A set bit is -1.
 class Signs {
  public:
-  Signs(const StepKey& key, std::uint32_t block, std::size_t size) : size_(size) {
+  Signs(const StepKey& key, std::uint32_t block, std::size_t size) : words_(2 * size / 32) {
     const NoiseKey stream{key.seed, Purpose::codec_atoms, key.item, key.step, block};
-    words_.reserve(2 * size / 32);
-    for (std::uint32_t b = 0; words_.size() < 2 * size / 32; ++b) {
-      for (const std::uint32_t word : random_block(stream, b)) words_.push_back(word);
+    for (std::uint32_t b = 0; b < words_.size() / 4; ++b) {
+      std::ranges::copy(random_block(stream, b), &words_[4 * b]);
     }
   }
 
-  // x[i] times row `row` (0 or 1): -x = (x ^ -1) + 1.
+  /// x[i] times row `row` (0 or 1).
   void apply(int row, std::span<std::int32_t> x) const {
-    const std::uint32_t* words = &words_[row * size_ / 32];
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const auto minus = static_cast<std::int32_t>(words[i / 32] >> i % 32 & 1);
-      x[i] = (x[i] ^ -minus) + minus;
-    }
+    flip_signs(std::span(words_).subspan(row * words_.size() / 2, words_.size() / 2), x);
   }
 
  private:
-  std::size_t size_;
   std::vector<std::uint32_t> words_;
 };
 
@@ -54,7 +50,7 @@ struct Atom {
 };
 
 struct Candidate {
-  std::int64_t miss;  // how far the correlation is from what is wanted
+  std::int32_t miss;  // how far the correlation is from what is wanted
   Atom atom;
   bool operator<(const Candidate& other) const {  // ties too have one order
     return miss != other.miss ? miss < other.miss : atom.index < other.atom.index;
@@ -79,6 +75,38 @@ std::vector<std::int32_t> to_integers(std::span<const float> u, double length, s
   return integers;
 }
 
+// The best `count` candidates so far.
+class Best {
+ public:
+  explicit Best(int count) : count_(static_cast<std::size_t>(count)) {}
+
+  /// No candidate that misses by more can be among them.
+  std::int32_t most() const {
+    return heap_.size() == count_ ? heap_.front().miss : std::numeric_limits<std::int32_t>::max();
+  }
+
+  void offer(const Candidate& candidate) {
+    if (heap_.size() == count_) {
+      if (!(candidate < heap_.front())) return;
+      std::ranges::pop_heap(heap_, std::less());
+      heap_.pop_back();
+    }
+    heap_.push_back(candidate);
+    std::ranges::push_heap(heap_, std::less());
+  }
+
+  std::vector<Atom> by_index() const {
+    std::vector<Atom> atoms;
+    for (const Candidate& candidate : heap_) atoms.push_back(candidate.atom);
+    std::ranges::sort(atoms, {}, &Atom::index);
+    return atoms;
+  }
+
+ private:
+  std::size_t count_;
+  std::vector<Candidate> heap_;  // the worst on top
+};
+
 // The `count` atoms whose correlations with u are nearest to what each must add for z to move by
 // |u|: |u| / sqrt(count). Mostly that is more than any atom has, and these are the largest.
 std::vector<Atom> choose(const StepKey& key, std::span<const float> u, int count) {
@@ -86,8 +114,8 @@ std::vector<Atom> choose(const StepKey& key, std::span<const float> u, int count
   const double length = norm(u);
   const std::vector<std::int32_t> integers = to_integers(u, length, size);
   const double wanted = length * 0x1p30 / std::sqrt(static_cast<double>(size) * count);
-  const auto target = static_cast<std::int64_t>(std::min(wanted, 0x1p32));
-  std::vector<Candidate> best;  // a heap, the worst on top
+  const auto target = static_cast<std::int32_t>(std::min(wanted, 0x1p31 - 1));
+  Best best(count);
   std::vector<std::int32_t> x(size);
   for (std::uint32_t block = 0; block < kBlocks; ++block) {
     const Signs signs(key, block, size);
@@ -96,24 +124,12 @@ std::vector<Atom> choose(const StepKey& key, std::span<const float> u, int count
     walsh_hadamard(x);
     signs.apply(0, x);
     walsh_hadamard(x);
-    for (std::size_t column = 0; column < size; ++column) {
-      const std::int64_t size_of_correlation = std::abs(std::int64_t{x[column]});
-      const Candidate candidate{std::abs(size_of_correlation - target),
-                                {static_cast<std::uint32_t>(block * size + column), x[column] < 0}};
-      if (best.size() == static_cast<std::size_t>(count)) {
-        if (!(candidate < best.front())) continue;
-        std::pop_heap(best.begin(), best.end());
-        best.pop_back();
-      }
-      best.push_back(candidate);
-      std::push_heap(best.begin(), best.end());
+    for (std::size_t i = 0; (i = next_near(x, i, target, best.most())) < size; ++i) {
+      best.offer({std::abs(std::abs(x[i]) - target),
+                  {static_cast<std::uint32_t>(block * size + i), x[i] < 0}});
     }
   }
-  std::vector<Atom> atoms;
-  for (const Candidate& candidate : best) atoms.push_back(candidate.atom);
-  std::sort(atoms.begin(), atoms.end(),
-            [](const Atom& a, const Atom& b) { return a.index < b.index; });
-  return atoms;
+  return best.by_index();
 }
 
 // The sum of the atoms: entry i of atom j of a block is s1_i sum_k H_ik s0_k H_kj.

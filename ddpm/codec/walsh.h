@@ -1,4 +1,4 @@
-// The Walsh-Hadamard transform in integers: exact, so the same everywhere.
+// Loops over whole steps in integers, for each instruction set: exact, so the same everywhere.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,16 @@
 
 namespace ddpm {
 
-/// x[i] becomes sum_k (-1)^popcount(i & k) x[k]. The size is a power of two, at least 8; no sum of
+/// x[i] becomes sum_k (-1)^popcount(i & k) x[k]. The size is a power of two, at least 32; no sum of
 /// the magnitudes may reach 2^31.
 void walsh_hadamard(std::span<std::int32_t> x);
+
+/// x[i] becomes -x[i] where bit i % 32 of signs[i / 32] is set. The size is a multiple of 32.
+void flip_signs(std::span<const std::uint32_t> signs, std::span<std::int32_t> x);
+
+/// The first i >= from with | |x[i]| - target | <= most, or the size, which is a multiple of 32.
+/// target >= 0; no x[i] is -2^31.
+std::size_t next_near(std::span<const std::int32_t> x, std::size_t from, std::int32_t target,
+                      std::int32_t most);
 
 }  // namespace ddpm

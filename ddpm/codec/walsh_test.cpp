@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cstdlib>
 #include <vector>
 
 #include "ddpm/base/error.h"
@@ -11,11 +12,16 @@
 namespace ddpm {
 namespace {
 
+// In -1000..1000.
+std::vector<std::int32_t> values(std::size_t n) {
+  std::vector<std::int32_t> x(n);
+  for (std::uint32_t i = 0; i < n; ++i) x[i] = static_cast<int>(uniform_below({}, 2001, i)) - 1000;
+  return x;
+}
+
 TEST(WalshHadamard, IsItsDefinition) {
-  for (const std::size_t n : {8U, 16U, 64U, 512U}) {
-    std::vector<std::int32_t> x(n);
-    for (std::uint32_t i = 0; i < n; ++i)
-      x[i] = static_cast<int>(uniform_below({}, 2001, i)) - 1000;
+  for (const std::size_t n : {32U, 64U, 128U, 512U, 1024U}) {
+    const std::vector<std::int32_t> x = values(n);
     std::vector<std::int32_t> y = x;
     walsh_hadamard(y);
     for (std::uint32_t i = 0; i < n; ++i) {
@@ -36,9 +42,35 @@ TEST(WalshHadamard, TwiceIsTheSizeTimes) {
 }
 
 TEST(WalshHadamard, OtherSizesAreBugs) {
-  std::vector<std::int32_t> x(12);
+  std::vector<std::int32_t> x(48);
   EXPECT_THROW(walsh_hadamard(x), BugError);
-  EXPECT_THROW(walsh_hadamard(std::span(x).first(4)), BugError);
+  EXPECT_THROW(walsh_hadamard(std::span(x).first(16)), BugError);
+}
+
+TEST(FlipSigns, FollowsTheBits) {
+  const std::vector<std::int32_t> x = values(96);
+  const std::vector<std::uint32_t> signs = {0x80000001, 0xdeadbeef, 0};
+  std::vector<std::int32_t> y = x;
+  flip_signs(signs, y);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    ASSERT_EQ(y[i], signs[i / 32] >> i % 32 & 1 ? -x[i] : x[i]) << i;
+  }
+}
+
+TEST(NextNear, FindsAllInOrder) {
+  const std::vector<std::int32_t> x = values(256);
+  for (const std::int32_t target : {0, 500, 900, 5000}) {
+    for (const std::int32_t most : {0, 20, 4100, 2147483647}) {
+      std::vector<std::size_t> expected, found;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        if (std::abs(std::abs(x[i]) - target) <= most) expected.push_back(i);
+      }
+      for (std::size_t i = 0; (i = next_near(x, i, target, most)) < x.size(); ++i) {
+        found.push_back(i);
+      }
+      EXPECT_EQ(found, expected) << target << " " << most;
+    }
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "ddpm/base/bytes.h"
+#include "ddpm/base/philox.h"
 
 namespace ddpm {
 namespace {
@@ -43,6 +44,16 @@ std::uint32_t Rans::pop_bits(int bits) {
   state_ >>= bits;
   if (state_ < kLow) refill();
   return value;
+}
+
+// Not zeros: a sample that they draw lies in the farthest tail and costs 24 bits. Nor words below
+// 2^31, which could be a seed's number of bytes.
+void Rans::feed() {
+  starved_ = true;
+  state_ <<= 32;
+  if (!seeded_) return;
+  state_ |= random_block({.purpose = Purpose::codec_feed}, fed_ / 4)[fed_ % 4] | 1U << 31;
+  ++fed_;
 }
 
 std::string Rans::bytes() const {
@@ -95,8 +106,9 @@ Result<std::uint32_t> Rans::bottom() const {
 
 // From the bottom: the number of bytes, then the bytes in words, the last of which is the state's.
 Rans Rans::seeded(std::string_view seed) {
-  DDPM_CHECK(seed.size() <= UINT32_MAX, "{}", seed.size());
+  DDPM_CHECK(seed.size() <= INT32_MAX, "{}", seed.size());
   Rans rans;
+  rans.seeded_ = true;
   rans.words_.push_back(static_cast<std::uint32_t>(seed.size()));
   for (std::size_t at = 0; at < seed.size(); at += 4) rans.words_.push_back(word_at(seed, at));
   rans.state_ = std::uint64_t{1} << 32 | rans.words_.back();
@@ -105,17 +117,21 @@ Rans Rans::seeded(std::string_view seed) {
 }
 
 Result<std::string> Rans::seed_bytes() const {
+  const auto none = [&] {
+    return fail(FailureCode::corrupt, "[entropy] rans: got {} words and state {:#x}, no seed",
+                words_.size(), state_);
+  };
+  if (starved_ || ragged_ || state_ >> 32 != 1) return none();
   std::vector<std::uint32_t> words = words_;
   words.push_back(static_cast<std::uint32_t>(state_));
-  std::size_t first = 0;  // below the number of bytes may lie zeros that a starved encoder was fed
-  while (first + 1 < words.size() && words[first] == 0) ++first;
-  const std::size_t size = words[first], held = words.size() - first - 1;
-  if (starved_ || ragged_ || state_ >> 32 != 1 || (size + 3) / 4 != held) {
-    return fail(FailureCode::corrupt, "[entropy] rans: got {} words, expected a seed of {} bytes",
-                held, size);
-  }
+  // Below the number of bytes may lie words that a starved encoder was fed.
+  std::size_t first = 0;
+  const auto held = [&] { return words.size() - first - 1; };
+  while (held() > 0 && (std::size_t{words[first]} + 3) / 4 != held()) ++first;
+  const std::size_t size = words[first];
+  if ((size + 3) / 4 != held()) return none();
   std::string seed;
-  seed.reserve(4 * held);
+  seed.reserve(4 * held());
   for (std::size_t i = first + 1; i < words.size(); ++i) append_little_endian(seed, words[i], 4);
   if (seed.find_first_not_of('\0', size) != std::string::npos) {
     return fail(FailureCode::corrupt, "[entropy] rans: the seed of {} bytes is longer", size);

@@ -31,7 +31,9 @@ class Rans {
   /// bits and one more: a check sum there is free, because a state needs such a bottom anyway.
   explicit Rans(std::uint32_t bottom = 0) : state_(std::uint64_t{1} << 32 | bottom) {}
 
-  /// A stack whose bits are `seed`'s, to be popped as samples. seed_bytes() gives them back.
+  /// A stack whose bits are `seed`'s, to be popped as samples. seed_bytes() gives them back. When it
+  /// has too few it is starved and fed words of Philox, which come back below them and cost no more
+  /// than the bits that were missing.
   static Rans seeded(std::string_view seed);
 
   /// Reads bytes(), or any prefix of it from the head on. need_more: no whole head. corrupt: a
@@ -54,15 +56,19 @@ class Rans {
   void push_bits(std::uint32_t value, int bits);
   std::uint32_t pop_bits(int bits);
 
-  /// True when a pop has wanted words that the stack did not have and was fed zeros: a cut or
-  /// corrupt stream, whose later symbols mean nothing; or too small a seed, which costs the missing
-  /// bits and still decodes. Symbols popped while it was false are right.
+  /// True when a pop has wanted words that the stack did not have: a cut or corrupt stream, which is
+  /// fed zeros and whose later symbols mean nothing; or too small a seed, which still decodes.
+  /// Symbols popped while it was false are right.
   bool starved() const { return starved_; }
 
   /// The constructor's word. need_more: starved. corrupt: there is more on the stack.
   Result<std::uint32_t> bottom() const;
 
-  /// What seeded() was given. corrupt: the stack is not what seeded() made.
+  /// Words that a seed was fed.
+  std::uint32_t fed_words() const { return fed_; }
+
+  /// What seeded() was given. corrupt: the stack is not what seeded() made, which for any other one
+  /// it seems to be by a chance of 2^-60.
   Result<std::string> seed_bytes() const;
 
   /// Words besides the state; about 32 bits each.
@@ -79,18 +85,17 @@ class Rans {
     state_ >>= 32;
   }
   void refill() {
-    if (words_.empty()) {
-      starved_ = true;
-      state_ <<= 32;
-      return;
-    }
+    if (words_.empty()) return feed();
     state_ = state_ << 32 | words_.back();
     words_.pop_back();
   }
+  void feed();
 
   std::uint64_t state_;
   std::vector<std::uint32_t> words_;  // the last one is needed first
   bool starved_ = false;
+  bool seeded_ = false;
+  std::uint32_t fed_ = 0;  // words, of those that a seed is fed
   bool ragged_ = false;  // parsed from bytes that end within a word
 };
 

@@ -184,7 +184,7 @@ RC_GTEST_PROP(Rans, BitsBackGivesTheSeedBack, ()) {
     bits.push_back(rans.pop_bits(i % 32));
   }
   if (!rans.starved()) RC_ASSERT(Rans::seeded(seed).seed_bytes().value() == seed);
-  // A starved stack was fed zeros, which come back below the seed's own words.
+  // What a starved stack was fed comes back below the seed's own words.
   std::string stream = rans.bytes();
   Rans again = Rans::parse(stream).value();
   for (int i = count; i-- > 0;) {
@@ -192,6 +192,15 @@ RC_GTEST_PROP(Rans, BitsBackGivesTheSeedBack, ()) {
     table.push(again, popped[i]);
   }
   RC_ASSERT(again.seed_bytes().value() == seed);
+}
+
+// The first symbol has a share of 1 / 1000: 5 of 1000 samples are four standard deviations.
+TEST(Rans, AStarvedSeedStillDrawsSamples) {
+  const SymbolTable table = table_of({1, 998, 1});
+  Rans rans = Rans::seeded("");
+  int first = 0;
+  for (int i = 0; i < 1000; ++i) first += table.pop(rans) == 0;
+  EXPECT_LE(first, 5);
 }
 
 TEST(Rans, ASeedWithoutItsWordsIsCorrupt) {

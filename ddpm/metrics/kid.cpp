@@ -12,18 +12,6 @@
 namespace ddpm {
 namespace {
 
-Matrix gather(const Features& f, const std::vector<int>& rows) {
-  Matrix m(static_cast<int>(rows.size()), f.dims());
-  for (int i = 0; i < m.rows; ++i) f.row(rows[i], m.row(i));
-  return m;
-}
-
-Matrix every_row(const Features& f) {
-  std::vector<int> rows(f.rows());
-  std::iota(rows.begin(), rows.end(), 0);
-  return gather(f, rows);
-}
-
 // Of the first-order term of the estimate, an image: 4 times the variance over a set of its mean
 // kernel with its own set less that with the other.
 double first_order(const std::vector<double>& own, const std::vector<double>& other,
@@ -47,7 +35,8 @@ Discrepancy discrepancy(const KernelSums& xx, const KernelSums& yy, const Kernel
           first_order(xx.rows, xy.rows, m), first_order(yy.rows, xy.columns, n)};
 }
 
-Discrepancy discrepancy(const Matrix& x, const Matrix& y, ThreadPool& pool) {
+template <class T>
+Discrepancy discrepancy(const KernelRows<T>& x, const KernelRows<T>& y, ThreadPool& pool) {
   return discrepancy(kernel_sums(x, x, pool), kernel_sums(y, y, pool), kernel_sums(x, y, pool));
 }
 
@@ -94,15 +83,22 @@ struct Draws {
   }
 };
 
+std::vector<int> range(int first, int count) {
+  std::vector<int> rows(count);
+  std::iota(rows.begin(), rows.end(), first);
+  return rows;
+}
+
 // All pairs of rows, of which subsets have many in common; or those of each subset for itself,
 // where they are fewer.
+template <class T>
 std::vector<Discrepancy> discrepancies(const Features& first, const Features& second,
                                        const Draws& draws, int size, ThreadPool& pool) {
   const double n = first.rows(), m = second.rows();
   const auto subsets = static_cast<double>(draws.x.size());
   std::vector<Discrepancy> all;
   if (n * n / 2 + m * m / 2 + n * m <= 2 * subsets * size * size) {
-    const Matrix x = every_row(first), y = every_row(second);
+    const KernelRows<T> x(first, range(0, first.rows())), y(second, range(0, second.rows()));
     const auto xx = kernel_sums(x, x, draws.x, draws.x, pool);
     const auto yy = kernel_sums(y, y, draws.y, draws.y, pool);
     const auto xy = kernel_sums(x, y, draws.x, draws.y, pool);
@@ -110,7 +106,8 @@ std::vector<Discrepancy> discrepancies(const Features& first, const Features& se
     return all;
   }
   for (std::size_t s = 0; s < draws.x.size(); ++s) {
-    all.push_back(discrepancy(gather(first, draws.x[s]), gather(second, draws.y[s]), pool));
+    const KernelRows<T> x(first, draws.x[s]), y(second, draws.y[s]);
+    all.push_back(discrepancy(x, y, pool));
   }
   return all;
 }
@@ -121,7 +118,9 @@ Kid of_subsets(const Features& generated, const Features& reference, const KidOp
   const Features& second = o.reference_first ? generated : reference;
   Kid kid{.subset_size = subset_size(std::min(first.rows(), second.rows()), o)};
   const Draws draws(first.rows(), second.rows(), kid.subset_size, o);
-  const auto subsets = discrepancies(first, second, draws, kid.subset_size, pool);
+  const auto subsets = o.float32
+                           ? discrepancies<float>(first, second, draws, kid.subset_size, pool)
+                           : discrepancies<double>(first, second, draws, kid.subset_size, pool);
   double x_variance = 0, y_variance = 0;
   for (const Discrepancy& s : subsets) {
     x_variance += s.x_variance / o.subsets;
@@ -134,13 +133,10 @@ Kid of_subsets(const Features& generated, const Features& reference, const KidOp
   return kid;
 }
 
-// Block b of `blocks`: sizes n / blocks and one more, the longer ones last.
-Matrix block_of(const Features& f, int b, int blocks) {
-  const int size = f.rows() / blocks, longer = f.rows() % blocks, shorter = blocks - longer;
-  const int first = b * size + std::max(b - shorter, 0);
-  std::vector<int> rows(size + (b >= shorter ? 1 : 0));
-  std::iota(rows.begin(), rows.end(), first);
-  return gather(f, rows);
+// Block b of `blocks` of n rows: sizes n / blocks and one more, the longer ones last.
+std::vector<int> block_of(int n, int b, int blocks) {
+  const int size = n / blocks, longer = n % blocks, shorter = blocks - longer;
+  return range(b * size + std::max(b - shorter, 0), size + (b >= shorter ? 1 : 0));
 }
 
 Kid of_blocks(const Features& generated, const Features& reference, const KidOptions& o,
@@ -157,8 +153,9 @@ Kid of_blocks(const Features& generated, const Features& reference, const KidOpt
   Kid kid{.subset_size = (largest + blocks - 1) / blocks};
   std::vector<Discrepancy> subsets;
   for (int b = 0; b < blocks; ++b) {
-    subsets.push_back(
-        discrepancy(block_of(generated, b, blocks), block_of(reference, b, blocks), pool));
+    const KernelRows<double> x(generated, block_of(generated.rows(), b, blocks));
+    const KernelRows<double> y(reference, block_of(reference.rows(), b, blocks));
+    subsets.push_back(discrepancy(x, y, pool));
   }
   finish(kid, subsets, 1);
   kid.standard_error = blocks > 1 ? kid.deviation / std::sqrt(blocks)

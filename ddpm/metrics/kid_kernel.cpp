@@ -8,8 +8,6 @@
 namespace ddpm {
 namespace {
 
-constexpr int kPanelRows = kTile;
-
 // Kernels of rows first .. first + rows - 1 of x with the first `columns` of y; with x itself, only
 // those of smaller numbers are right.
 struct Panel {
@@ -21,17 +19,31 @@ struct Panel {
   }
 };
 
-void compute(Panel& panel, const Matrix& x, const Matrix& y, ThreadPool& pool) {
-  const std::size_t columns = panel.columns;
-  panel.values.assign(panel.rows * columns, 0.0);
-  MatrixView rows = view(x);
-  rows.data = x.row(panel.first);
-  add_product(rows, transposed(y), panel.rows, panel.columns, x.cols, 1, panel.values.data(),
-              panel.columns, pool);
-  pool.run(panel.rows, [&](int task, int) {
-    for (std::size_t j = task * columns; j < (task + 1) * columns; ++j) {
-      const double v = panel.values[j] / x.cols + 1;
-      panel.values[j] = v * v * v;
+template <class T>
+void compute(Panel& panel, const KernelRows<T>& x, const KernelRows<T>& y, ThreadPool& pool) {
+  const int d = x.dims;
+  const std::size_t area = std::size_t{kTile} * kTile;
+  std::vector<std::vector<T>> scratch(pool.threads(), std::vector<T>(tile_scratch() + area));
+  panel.values.resize(static_cast<std::size_t>(panel.rows) * panel.columns);
+  pool.run((panel.columns + kTile - 1) / kTile, [&](int task, int worker) {
+    const int j = task * kTile, n = std::min(kTile, panel.columns - j);
+    T* const products = scratch[worker].data() + tile_scratch();
+    std::fill_n(products, area, T{0});
+    tile_product(Tile<T>{.a = {x.row(panel.first), d, 1},
+                         .b = {y.row(j), 1, d},
+                         .m = panel.rows,
+                         .n = n,
+                         .last = d,
+                         .c = products,
+                         .stride = kTile},
+                 scratch[worker].data());
+    for (int r = 0; r < panel.rows; ++r) {
+      const T* const from = products + static_cast<std::size_t>(r) * kTile;
+      double* const to = &panel.values[static_cast<std::size_t>(r) * panel.columns + j];
+      for (int c = 0; c < n; ++c) {
+        const double v = double{from[c]} / d + 1;
+        to[c] = v * v * v;
+      }
     }
   });
 }
@@ -56,9 +68,29 @@ void add(KernelSums& sums, const Panel& panel, const std::vector<int>& of_x,
   }
 }
 
+std::vector<int> all_of(int rows) {
+  std::vector<int> all(rows);
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
 }  // namespace
 
-std::vector<KernelSums> kernel_sums(const Matrix& x, const Matrix& y,
+template <class T>
+KernelRows<T>::KernelRows(const Features& features, std::span<const int> chosen)
+    : rows(static_cast<int>(chosen.size())),
+      dims(features.dims()),
+      values(std::size_t{1} * rows * dims) {
+  std::vector<double> row(dims);
+  for (int i = 0; i < rows; ++i) {
+    features.row(chosen[i], row.data());
+    std::ranges::transform(row, values.begin() + std::ptrdiff_t{1} * i * dims,
+                           [](double v) { return static_cast<T>(v); });
+  }
+}
+
+template <class T>
+std::vector<KernelSums> kernel_sums(const KernelRows<T>& x, const KernelRows<T>& y,
                                     std::span<const std::vector<int>> of_x,
                                     std::span<const std::vector<int>> of_y, ThreadPool& pool) {
   const bool same = &x == &y;
@@ -68,8 +100,8 @@ std::vector<KernelSums> kernel_sums(const Matrix& x, const Matrix& y,
         {0, std::vector<double>(of_x[s].size()), std::vector<double>(same ? 0 : of_y[s].size())});
   }
   Panel panel;
-  for (panel.first = 0; panel.first < x.rows; panel.first += kPanelRows) {
-    panel.rows = std::min(kPanelRows, x.rows - panel.first);
+  for (panel.first = 0; panel.first < x.rows; panel.first += kTile) {
+    panel.rows = std::min(kTile, x.rows - panel.first);
     panel.columns = same ? panel.first + panel.rows : y.rows;
     compute(panel, x, y, pool);
     pool.run(static_cast<int>(sums.size()),
@@ -78,11 +110,21 @@ std::vector<KernelSums> kernel_sums(const Matrix& x, const Matrix& y,
   return sums;
 }
 
-KernelSums kernel_sums(const Matrix& x, const Matrix& y, ThreadPool& pool) {
-  std::vector<int> of_x(x.rows), of_y(y.rows);
-  std::iota(of_x.begin(), of_x.end(), 0);
-  std::iota(of_y.begin(), of_y.end(), 0);
+template <class T>
+KernelSums kernel_sums(const KernelRows<T>& x, const KernelRows<T>& y, ThreadPool& pool) {
+  const std::vector<int> of_x = all_of(x.rows), of_y = all_of(y.rows);
   return kernel_sums(x, y, std::span(&of_x, 1), std::span(&of_y, 1), pool)[0];
 }
+
+template struct KernelRows<float>;
+template struct KernelRows<double>;
+template KernelSums kernel_sums(const KernelRows<float>&, const KernelRows<float>&, ThreadPool&);
+template KernelSums kernel_sums(const KernelRows<double>&, const KernelRows<double>&, ThreadPool&);
+template std::vector<KernelSums> kernel_sums(const KernelRows<float>&, const KernelRows<float>&,
+                                             std::span<const std::vector<int>>,
+                                             std::span<const std::vector<int>>, ThreadPool&);
+template std::vector<KernelSums> kernel_sums(const KernelRows<double>&, const KernelRows<double>&,
+                                             std::span<const std::vector<int>>,
+                                             std::span<const std::vector<int>>, ThreadPool&);
 
 }  // namespace ddpm

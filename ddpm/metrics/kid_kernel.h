@@ -4,9 +4,21 @@
 #include <span>
 #include <vector>
 
-#include "ddpm/metrics/matrix.h"
+#include "ddpm/base/thread_pool.h"
+#include "ddpm/metrics/features.h"
 
 namespace ddpm {
+
+/// Rows of features. T: double, or float, in which x y is then computed: one fma chain. What
+/// follows is double.
+template <class T>
+struct KernelRows {
+  int rows = 0, dims = 0;
+  std::vector<T> values;
+
+  KernelRows(const Features& features, std::span<const int> rows);
+  const T* row(int i) const { return values.data() + std::size_t{1} * i * dims; }
+};
 
 /// Over all pairs of a row of x and a row of y, without a row's pair with itself when both are one
 /// set: the sum, and that of each row and column.
@@ -15,12 +27,14 @@ struct KernelSums {
   std::vector<double> rows, columns;  // columns: empty when both are one set
 };
 
-KernelSums kernel_sums(const Matrix& x, const Matrix& y, ThreadPool& pool);
+template <class T>
+KernelSums kernel_sums(const KernelRows<T>& x, const KernelRows<T>& y, ThreadPool& pool);
 
 /// The sums of every subset of rows: subset s is of_x[s] of x with of_y[s] of y, both increasing.
-/// When x and y are one matrix, of_x and of_y are the same. The kernel of a pair is computed once,
+/// When x and y are one object, of_x and of_y are the same. The kernel of a pair is computed once,
 /// however many subsets have it.
-std::vector<KernelSums> kernel_sums(const Matrix& x, const Matrix& y,
+template <class T>
+std::vector<KernelSums> kernel_sums(const KernelRows<T>& x, const KernelRows<T>& y,
                                     std::span<const std::vector<int>> of_x,
                                     std::span<const std::vector<int>> of_y, ThreadPool& pool);
 

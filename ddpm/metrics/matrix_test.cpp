@@ -26,9 +26,9 @@ double chain(const Matrix& a, const Matrix& b, int i, int j, double scale, doubl
   return start;
 }
 
-// Sizes around the blocks of every instruction set, the tile (192) and the packed length (128).
+// Sizes around the blocks of every instruction set, the tile (384) and the packed length (128).
 RC_GTEST_PROP(Product, IsOneChainAnElementForAnyThreads, ()) {
-  const int m = *rc::gen::inRange(1, 210), n = *rc::gen::inRange(1, 210);
+  const int m = *rc::gen::inRange(1, 410), n = *rc::gen::inRange(1, 410);
   const int inner = *rc::gen::inRange(1, 270), threads = *rc::gen::inRange(1, 4);
   const double scale = *rc::gen::element(1.0, -1.0);
   const Matrix a = filled(m, inner, 1), b = filled(inner, n, 2);
@@ -62,7 +62,7 @@ TEST(Product, ReadsTransposedMatrices) {
 }
 
 TEST(Product, LeavesOutWhatTheFormSaysIsZero) {
-  constexpr int kSize = 400;  // three tiles
+  constexpr int kSize = 800;  // three tiles
   Matrix lower = filled(kSize, kSize, 1);
   for (int i = 0; i < kSize; ++i) {
     for (int j = i + 1; j < kSize; ++j) lower.at(i, j) = 0;

@@ -34,23 +34,21 @@ HWY_INLINE V fma(V a, V b, V c) {
 #endif
 }
 
-// Groups of kGroup rows (or columns) side by side for each k; zeros beyond `count`.
+// Groups of kGroup rows (or columns) side by side for each k; zeros beyond `count`. A stretch of k
+// at a time: what lies `step` apart shares few sets of the cache, and a line of it is read once.
 template <int kGroup, class T>
 void pack(const T* data, std::ptrdiff_t step, std::ptrdiff_t along, int count, int inner, T scale,
           T* out) {
-  for (int first = 0; first < count; first += kGroup) {
+  constexpr int kStretch = 16;
+  for (int first = 0; first < count; first += kGroup, out += std::ptrdiff_t{kGroup} * inner) {
     const int here = std::min(kGroup, count - first);
-    const T* from = data + first * step;
-    if (here == kGroup) {
-      for (int k = 0; k < inner; ++k, from += along, out += kGroup) {
-#pragma GCC unroll 32
-        for (int r = 0; r < kGroup; ++r) out[r] = scale * from[r * step];
+    if (here < kGroup) std::fill_n(out, std::ptrdiff_t{kGroup} * inner, T{0});
+    for (int k = 0; k < inner; k += kStretch) {
+      const int end = std::min(k + kStretch, inner);
+      for (int r = 0; r < here; ++r) {
+        const T* const from = data + (first + r) * step;
+        for (int i = k; i < end; ++i) out[i * kGroup + r] = scale * from[i * along];
       }
-      continue;
-    }
-    for (int k = 0; k < inner; ++k, from += along, out += kGroup) {
-      for (int r = 0; r < here; ++r) out[r] = scale * from[r * step];
-      for (int r = here; r < kGroup; ++r) out[r] = 0;
     }
   }
 }

@@ -13,6 +13,7 @@ Recipe torch_fidelity() {
   r.density_coverage = false;
   r.alpha = Alpha::drop;
   r.subsets.shrink = false;
+  r.subsets.float32 = true;
   r.neighbours.type = DistanceType::float32;
   return r;
 }
@@ -81,9 +82,10 @@ std::string describe(const KidOptions& o) {
   if (o.sampling == KidSampling::blocks) {
     return fmt::format("KID(cubic kernel, blocks of at most {}, float64)", o.subset_size);
   }
-  return fmt::format("KID(cubic kernel, {} subsets of {}{}, RandomState({}), {} first, float64)",
+  return fmt::format("KID(cubic kernel, {} subsets of {}{}, RandomState({}), {} first, {})",
                      o.subsets, o.shrink ? "at most " : "", o.subset_size, o.seed,
-                     o.reference_first ? "reference" : "generated");
+                     o.reference_first ? "reference" : "generated",
+                     o.float32 ? "float32 products" : "float64");
 }
 
 std::string describe(const NeighbourOptions& o, const char* name) {
