@@ -21,24 +21,25 @@ struct Panel {
 
 template <class T>
 void compute(Panel& panel, const KernelRows<T>& x, const KernelRows<T>& y, ThreadPool& pool) {
-  const int d = x.dims;
-  const std::size_t area = std::size_t{kTile} * kTile;
-  std::vector<std::vector<T>> scratch(pool.threads(), std::vector<T>(tile_scratch() + area));
+  const int d = x.dims, widest = std::min(kTile, panel.columns);
+  const std::size_t packed = tile_scratch(panel.rows, widest);
+  std::vector<std::vector<T>> scratch(
+      pool.threads(), std::vector<T>(packed + std::size_t{1} * panel.rows * widest));
   panel.values.resize(static_cast<std::size_t>(panel.rows) * panel.columns);
   pool.run((panel.columns + kTile - 1) / kTile, [&](int task, int worker) {
     const int j = task * kTile, n = std::min(kTile, panel.columns - j);
-    T* const products = scratch[worker].data() + tile_scratch();
-    std::fill_n(products, area, T{0});
+    T* const products = scratch[worker].data() + packed;
+    std::fill_n(products, std::ptrdiff_t{1} * panel.rows * n, T{0});
     tile_product(Tile<T>{.a = {x.row(panel.first), d, 1},
                          .b = {y.row(j), 1, d},
                          .m = panel.rows,
                          .n = n,
                          .last = d,
                          .c = products,
-                         .stride = kTile},
+                         .stride = n},
                  scratch[worker].data());
     for (int r = 0; r < panel.rows; ++r) {
-      const T* const from = products + static_cast<std::size_t>(r) * kTile;
+      const T* const from = products + std::ptrdiff_t{1} * r * n;
       double* const to = &panel.values[static_cast<std::size_t>(r) * panel.columns + j];
       for (int c = 0; c < n; ++c) {
         const double v = double{from[c]} / d + 1;

@@ -100,7 +100,7 @@ void add_block(const Tile<T>& t, const T* a, const T* b, int inner, int i, int j
 template <class T>
 void run_tile(const Tile<T>& t, T* scratch) {
   constexpr int kRows = Block<T>::kRows, kCols = Block<T>::kCols;
-  T* const packed_b = scratch + std::size_t{kTile + 32} * kInner;
+  T* const packed_b = scratch + std::size_t{1} * (t.m + kSpare) * kInner;
   for (int k = t.first; k < t.last; k += kInner) {
     const int inner = std::min(kInner, t.last - k);
     pack<kRows>(t.a.data + k * t.a.right, t.a.down, t.a.right, t.m, inner, t.scale, scratch);
@@ -126,8 +126,9 @@ namespace ddpm {
 HWY_EXPORT(run_tile_f64);
 HWY_EXPORT(run_tile_f32);
 
-// A tile's side may end in part of a block, of at most 32 columns.
-std::size_t tile_scratch() { return std::size_t{2} * (kTile + 32) * kInner; }
+std::size_t tile_scratch(int m, int n) {
+  return std::size_t{1} * (std::min(m, kTile) + kSpare + std::min(n, kTile) + kSpare) * kInner;
+}
 
 void tile_product(const Tile<double>& tile, double* scratch) {
   HWY_DYNAMIC_DISPATCH(run_tile_f64)(tile, scratch);

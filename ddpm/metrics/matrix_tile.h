@@ -6,6 +6,7 @@
 namespace ddpm {
 
 inline constexpr int kTile = 384, kInner = 128;  // a tile's sides; how much of k is packed at once
+inline constexpr int kSpare = 32;  // a side may end in part of a block, of at most so many columns
 
 /// T: float or double, in which every element is one fma chain.
 template <class T>
@@ -17,8 +18,8 @@ struct Tile {
   std::ptrdiff_t stride = 0;
 };
 
-/// Numbers that tile_product() needs as scratch.
-std::size_t tile_scratch();
+/// Numbers that tile_product() needs as scratch for tiles of at most m x n.
+std::size_t tile_scratch(int m, int n);
 
 void tile_product(const Tile<double>& tile, double* scratch);
 void tile_product(const Tile<float>& tile, float* scratch);

@@ -89,12 +89,12 @@ template <class T, class Body>
 void for_tiles(const Points<T>& a, const Points<T>& b, ThreadPool& pool, Body&& body) {
   const int d = a.dims, down = (a.size() + kTile - 1) / kTile;
   const int right = (b.size() + kTile - 1) / kTile;
-  const std::size_t area = std::size_t{kTile} * kTile;
-  std::vector<std::vector<T>> scratch(pool.threads(), std::vector<T>(tile_scratch() + area));
+  const std::size_t area = std::size_t{kTile} * kTile, packed = tile_scratch(kTile, kTile);
+  std::vector<std::vector<T>> scratch(pool.threads(), std::vector<T>(packed + area));
   pool.run(down * right, [&](int task, int worker) {
     const int i = task / right * kTile, j = task % right * kTile;
     if (&a == &b && j > i) return;
-    T* const out = scratch[worker].data() + tile_scratch();
+    T* const out = scratch[worker].data() + packed;
     const int m = std::min(kTile, a.size() - i), n = std::min(kTile, b.size() - j);
     std::fill_n(out, area, T{0});
     tile_product(Tile<T>{.a = {a.row(i), d, 1},
