@@ -50,7 +50,7 @@ class Guidance : public testing::Test {
   TempFolder folder_;
 };
 
-constexpr std::size_t kImage = 64 * sizeof(float);
+constexpr std::size_t kImageBytes = 64 * sizeof(float);
 
 TEST_F(Guidance, OfZeroIsTheModelWithoutClassesAndOfOneThatWithThem) {
   const std::string without = floats({"class", "-n", "5"});
@@ -70,7 +70,7 @@ TEST_F(Guidance, ClassesTakeTurnsByTheNumberOfTheImage) {
   for (const int i : {0, 1, 17, 19}) {
     const std::string one = floats({"class", "-n", "1", "--first", std::to_string(i), "--label",
                                     std::to_string(i % 3), "--guidance", "2"});
-    EXPECT_EQ(one, all.substr(static_cast<std::size_t>(i) * kImage, kImage)) << i;
+    EXPECT_EQ(one, all.substr(static_cast<std::size_t>(i) * kImageBytes, kImageBytes)) << i;
   }
 }
 

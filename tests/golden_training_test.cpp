@@ -79,7 +79,7 @@ class Training {
   std::unique_ptr<Learner> learner;
 };
 
-std::vector<double> doubles_of(const RawTensor& tensor) {
+std::vector<double> f64_of(const RawTensor& tensor) {
   std::vector<double> values(tensor.bytes.size() / sizeof(double));
   std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
   return values;
@@ -90,7 +90,7 @@ void expect_samples(const Params& got, const TensorFile& golden, const std::stri
                     double tolerance, double noise_tolerance) {
   for (const ParamSpec& spec : got.specs()) {
     const auto t = got.tensor(spec.name);
-    const auto want = doubles_of(golden.tensors.at(what + "." + spec.name));
+    const auto want = f64_of(golden.tensors.at(what + "." + spec.name));
     const bool noise = spec.name.find(".to_k.bias") != std::string::npos;
     for (std::size_t j = 0; j < want.size(); ++j) {
       const std::size_t i = t.size() <= 32 ? j : j * (t.size() - 1) / 31;

@@ -7,6 +7,8 @@
 
 namespace ddpm::exact {
 
+inline constexpr double kLn2 = 0.69314718055994530942;  // nats a bit
+
 /// e^x; 0 below -745, +inf above 709.78; NaN for NaN.
 double exp(double x);
 

@@ -11,7 +11,6 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kTwoOverRootPi = 1.12837916709551257390;
 constexpr double kRootHalf = 0.70710678118654752440;
-constexpr double kLn2 = 0.69314718055994530942;
 
 // (1 + 2 x) erfcx(x), x >= 0, in y = (x - 3.75) / (x + 3.75) (Shepherd & Laframboise 1981).
 // Coefficients from 64 Chebyshev nodes in 50 digits (mpmath); the first left out is 5e-20.
@@ -63,8 +62,8 @@ double log_erfc(double x) {
 double log_difference(double log_large, double log_small) {
   const double ratio = log_small - log_large;  // <= 0
   if (ratio == -kInf) return log_large;
-  return log_large +
-         (ratio > -kLn2 ? exact::log(-exact::expm1(ratio)) : exact::log1p(-exact::exp(ratio)));
+  return log_large + (ratio > -exact::kLn2 ? exact::log(-exact::expm1(ratio))
+                                           : exact::log1p(-exact::exp(ratio)));
 }
 
 }  // namespace
@@ -88,7 +87,7 @@ double exact::erfc(double x) {
 double exact::log_normal_cdf(double x) {
   // Above 0 the complement has the digits.
   if (x > 0) return exact::log1p(-exact::erfc(x * kRootHalf) / 2);
-  return log_erfc(-x * kRootHalf) - kLn2;
+  return log_erfc(-x * kRootHalf) - exact::kLn2;
 }
 
 double exact::log_normal_mass(double a, double b) {

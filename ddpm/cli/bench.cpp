@@ -30,7 +30,7 @@ struct Network {
   Shape image;
 };
 
-struct Report {
+struct BenchReport {
   std::string what;
   Network network;
   int threads, batch;
@@ -79,7 +79,7 @@ Json job_as_json(const JobTime& job, double peak) {
                       {"ops", ops_as_json(job)}});
 }
 
-void print_report_json(const Report& r) {
+void print_report_json(const BenchReport& r) {
   print_json(
       "ddpm.bench/1",
       {{"what", json_string(to_utf8(r.what))},
@@ -124,7 +124,7 @@ void print_ops(const char* name, const JobTime& job) {
   }
 }
 
-void print_report(const Report& r) {
+void print_report(const BenchReport& r) {
   put_line("{}: {:.2f} M parameters, images of {} x {} x {}, {:.3f} GFLOP of convolutions", r.what,
            static_cast<double>(r.network.params.all().size()) * 1e-6, r.network.image.c,
            r.network.image.h, r.network.image.w, r.forward.direct_flops * 1e-9);
@@ -148,15 +148,15 @@ void run_bench(const BenchArgs& args) {
   JobTime forward = time_forward(job);
   std::optional<JobTime> train;
   if (args.train) train = time_training_step(job);
-  const Report report{.what = args.what,
-                      .network = std::move(network),
-                      .threads = pool.threads(),
-                      .batch = args.batch,
-                      .profile = profile,
-                      .fma_peak = peak,
-                      .forward = std::move(forward),
-                      .train = std::move(train),
-                      .memory = peak_memory()};
+  const BenchReport report{.what = args.what,
+                           .network = std::move(network),
+                           .threads = pool.threads(),
+                           .batch = args.batch,
+                           .profile = profile,
+                           .fma_peak = peak,
+                           .forward = std::move(forward),
+                           .train = std::move(train),
+                           .memory = peak_memory()};
   args.json ? print_report_json(report) : print_report(report);
 }
 

@@ -57,7 +57,7 @@ std::string heads_of(const UNetConfig& net) {
   return "one head";
 }
 
-std::string classes_of(const Model& model) {
+std::string text_of_classes(const Model& model) {
   const UNetConfig& net = model.config;
   if (net.class_timestep) return "any number, embedded as times are";
   return fmt::format("{}{}{}", net.num_classes,
@@ -125,7 +125,7 @@ void model_info(const Model& model, bool json) {
   if (const std::string features = features_of(net); !features.empty()) {
     put_line("features    {}", features);
   }
-  if (net.conditional()) put_line("classes     {}", classes_of(model));
+  if (net.conditional()) put_line("classes     {}", text_of_classes(model));
   put_line("schedule    {}: T = {}, beta {:.6g} to {:.6g}, alpha_bar(T) = {:.4g}",
            one_line(schedule_name(schedule)), schedule.T(), schedule.beta(1),
            schedule.beta(schedule.T()), schedule.alpha_bar(schedule.T()));

@@ -23,7 +23,7 @@ struct RdArgs {
   bool json = false;
 };
 
-struct Row {
+struct RdRow {
   std::string codec, setting;
   double bytes;  // an image
   double psnr;
@@ -34,7 +34,7 @@ class Study {
   Study(const RdArgs& args, const CodecFolder& folder, const std::vector<Image>& images)
       : args_(args), images_(images), session_(folder, args.threads, kMaxBatch) {}
 
-  std::vector<Row> rows() {
+  std::vector<RdRow> rows() {
     const auto n = static_cast<std::int64_t>(images_.size());
     const CodecModel& model = session_.model();
     const std::int64_t calls = 2 * calls_of(model, CodecMode::progressive, n) +
@@ -93,12 +93,12 @@ class Study {
   const std::vector<Image>& images_;
   CodecSession session_;
   std::function<void()> progress_;
-  std::vector<Row> rows_;
+  std::vector<RdRow> rows_;
 };
 
-std::string csv_of(const std::vector<Row>& rows, double dims) {
+std::string csv_of(const std::vector<RdRow>& rows, double dims) {
   std::string csv = "codec,setting,bytes_per_image,bits_per_dim,psnr_db\n";
-  for (const Row& row : rows) {
+  for (const RdRow& row : rows) {
     csv += fmt::format("{},\"{}\",{:.3f},{:.5f},{}\n", row.codec, row.setting, row.bytes,
                        row.bytes * 8 / dims,
                        std::isinf(row.psnr) ? "lossless" : fmt::format("{:.3f}", row.psnr));
@@ -107,9 +107,9 @@ std::string csv_of(const std::vector<Row>& rows, double dims) {
 }
 
 // Losses over whole files or payloads; what is lossless has no place on the axis of decibels.
-Image picture_of(const std::vector<Row>& rows, const RdArgs& args, std::size_t images) {
+Image picture_of(const std::vector<RdRow>& rows, const RdArgs& args, std::size_t images) {
   std::vector<Series> series;
-  for (const Row& row : rows) {
+  for (const RdRow& row : rows) {
     if (std::isinf(row.psnr)) continue;
     const bool walk = row.codec == "ideal KL" || row.codec == "ddpm payload";
     if (series.empty() || series.back().label != row.codec) {
@@ -128,9 +128,9 @@ Image picture_of(const std::vector<Row>& rows, const RdArgs& args, std::size_t i
                     .series = std::move(series)});
 }
 
-void print_rows(const std::vector<Row>& rows, double dims, std::size_t images) {
+void print_rows(const std::vector<RdRow>& rows, double dims, std::size_t images) {
   std::vector<Json> list;
-  for (const Row& row : rows) {
+  for (const RdRow& row : rows) {
     list.push_back(json_object({{"codec", json_string(row.codec)},
                                 {"setting", json_string(row.setting)},
                                 {"bytes_per_image", json_real(row.bytes)},
@@ -155,7 +155,7 @@ void run_rd(const RdArgs& args) {
                 "[cli] rd: got an image of {} x {}, expected the model's {} x {}", image.width,
                 image.height, shape.w, shape.h);
   }
-  const std::vector<Row> rows = Study(args, folder, images).rows();
+  const std::vector<RdRow> rows = Study(args, folder, images).rows();
   const auto dims = static_cast<double>(shape.size());
   if (!args.out.empty()) write_file_atomic(args.out, csv_of(rows, dims));
   if (!args.plot.empty()) write_png(args.plot, picture_of(rows, args, images.size()));

@@ -19,10 +19,10 @@ constexpr double kBin = 0.75;
 constexpr double kWindow = 12;          // standard deviations of q to each side of its mean
 constexpr double kMostWindow = 30'000;  // bins
 constexpr double kMostX = 100;
-constexpr double kMostScale = 2000, kMostMean = 1e9;  // bins; WindowModel's limits
+constexpr double kMostBins = 2000, kMostMean = 1e9;  // bins; WindowModel's limits
 
 std::uint32_t scale_q16(double bins) {
-  return static_cast<std::uint32_t>(std::rint(std::clamp(bins, 0x1p-16, kMostScale) * 65536));
+  return static_cast<std::uint32_t>(std::rint(std::clamp(bins, 0x1p-16, kMostBins) * 65536));
 }
 
 std::int64_t mean_q16(double bins) {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kRidge = 1e-3;         // of the diagonal: neighbours may always be right
 constexpr std::size_t kSamples = 1000;  // of a context; more change nothing
-constexpr double kLeastScale = 0.1, kMostScale = 64, kScaleStep = 1.15;  // levels
+constexpr double kLeastWidth = 0.1, kMostWidth = 64, kWidthStep = 1.15;  // levels
 
 using Neighbours = std::array<std::int32_t, 4>;
 
@@ -84,7 +84,7 @@ double bits_of(const Samples& samples, const CdfTable& cdf, std::uint32_t scale_
 
 ContextFit fit_scale(const Samples& samples, const CdfTable& cdf) {
   ContextFit best{.bits = 1e30};
-  for (double scale = kLeastScale; scale < kMostScale; scale *= kScaleStep) {
+  for (double scale = kLeastWidth; scale < kMostWidth; scale *= kWidthStep) {
     const auto scale_q16 = static_cast<std::uint32_t>(std::rint(scale * 65536));
     const double bits = bits_of(samples, cdf, scale_q16);
     if (bits < best.bits) best = {scale_q16, bits};

@@ -25,7 +25,7 @@ constexpr double kSmallestStep = 14;
 constexpr double kHintedBits = 13, kMore = 1.5, kLess = 0.85;
 constexpr double kLeastScale = 0.25, kMostScale = 8;
 constexpr int kMostBudget = 60'000;
-constexpr double kMostSteps = 1000;
+constexpr double kMostStepsAStage = 1000;
 
 }  // namespace
 
@@ -100,7 +100,7 @@ void Walk::plan(Item& item) const {
     if (item.credit + kSpending * bits >= atom_bits_ || item.next + 1 == times_.size()) break;
   }
   const double largest = std::max(kSmallestStep, kLargestStep * static_cast<double>(z_.size()));
-  item.left = static_cast<int>(std::clamp(std::ceil(bits / largest), 1.0, kMostSteps));
+  item.left = static_cast<int>(std::clamp(std::ceil(bits / largest), 1.0, kMostStepsAStage));
   item.snr_step /= item.left;
 }
 

@@ -15,12 +15,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-std::vector<std::uint8_t> loaded(const Dataset& data, std::size_t i) {
-  std::vector<std::uint8_t> bytes(data.shape().size());
-  data.load(i, bytes);
-  return bytes;
-}
-
 Error error_of(const std::string& data, const DatasetOptions& options = {}) {
   try {
     open_dataset(data, options);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/base/temp_folder.h"
+#include "ddpm/data/test_files.h"
 #include "ddpm/image/png.h"
 
 namespace ddpm {
@@ -15,12 +16,6 @@ namespace fs = std::filesystem;
 
 std::string flat_png(int width, int height, int channels, std::uint8_t value) {
   return encode_png(blank_image(width, height, channels, value));
-}
-
-std::vector<std::uint8_t> loaded(const Dataset& data, std::size_t i) {
-  std::vector<std::uint8_t> bytes(data.shape().size());
-  data.load(i, bytes);
-  return bytes;
 }
 
 template <class Body>

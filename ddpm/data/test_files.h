@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ddpm/base/error.h"
+#include "ddpm/data/dataset.h"
 
 namespace ddpm {
 
@@ -48,6 +49,13 @@ inline std::string gzip(const std::string& bytes) {
 /// A CIFAR record: the label bytes and 3072 pixels of `value`.
 inline std::string cifar_record(const std::string& labels, char value) {
   return labels + std::string(3072, value);
+}
+
+/// The bytes of one image.
+inline std::vector<std::uint8_t> loaded(const Dataset& data, std::size_t i) {
+  std::vector<std::uint8_t> bytes(data.shape().size());
+  data.load(i, bytes);
+  return bytes;
 }
 
 }  // namespace ddpm

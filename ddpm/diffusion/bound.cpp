@@ -7,11 +7,7 @@
 #include "ddpm/base/exact.h"
 
 namespace ddpm {
-namespace {
-
-constexpr double kLn2 = 0.69314718055994530942;
-
-}  // namespace
+namespace {}  // namespace
 
 ReverseStep::ReverseStep(const Schedule& schedule, int t, const ReverseModel& model)
     : t_(t),
@@ -69,7 +65,7 @@ BoundTerm bound_term(const Schedule& schedule, int t, const ReverseModel& model,
     eps_error += (e.eps - eps[i]) * (e.eps - eps[i]);
   }
   const double count = static_cast<double>(n);
-  return {nats / count / kLn2, x0_error / count, eps_error / count};
+  return {nats / count / exact::kLn2, x0_error / count, eps_error / count};
 }
 
 template <class Real>
@@ -80,7 +76,7 @@ double prior_bits(const Schedule& schedule, std::span<const Real> x0) {
   for (const Real x : x0) square += static_cast<double>(x) * x;
   square /= static_cast<double>(x0.size());
   // -log(1 - a) - a + a x0^2: the first two cancel to a^2 / 2.
-  return 0.5 * ((-exact::log1p(-a) - a) + a * square) / kLn2;
+  return 0.5 * ((-exact::log1p(-a) - a) + a * square) / exact::kLn2;
 }
 
 template BoundTerm bound_term(const Schedule&, int, const ReverseModel&, std::span<const float>,

@@ -4,11 +4,11 @@
 #include <cmath>
 
 #include "ddpm/base/error.h"
+#include "ddpm/base/exact.h"
 
 namespace ddpm {
 namespace {
 
-constexpr double kLn2 = 0.69314718055994530942;
 constexpr double kLog2Pi = 1.83787706640934548356;
 
 double log_standard_normal(std::span<const double> x) {
@@ -104,7 +104,7 @@ FlowLikelihood flow_likelihood(const TimeLine& line, const EpsAndVjp& model,
 }
 
 double flow_bits_per_dim(double log_density, std::size_t dimensions) {
-  return 7 - log_density / kLn2 / static_cast<double>(dimensions);
+  return 7 - log_density / exact::kLn2 / static_cast<double>(dimensions);
 }
 
 }  // namespace ddpm

@@ -11,8 +11,6 @@
 namespace ddpm {
 namespace {
 
-constexpr double kLn2 = 0.69314718055994530942;
-
 // Weight of the error of eps, |eps - eps_hat|^2, that a weight of the error of x0 or of the bound
 // means: |x0 - x0_hat|^2 SNR = |eps - eps_hat|^2.
 double eps_weight(const LossConfig& config, double snr) {
@@ -27,7 +25,7 @@ std::vector<double> vdm_weights(const Schedule& schedule) {
   std::vector<double> weights;
   for (int t = 1; t <= schedule.T(); ++t) {
     const double slope = line.log_snr_slope(std::min<double>(t, line.end()));
-    weights.push_back(-0.5 * schedule.T() * slope / kLn2);
+    weights.push_back(-0.5 * schedule.T() * slope / exact::kLn2);
   }
   return weights;
 }
@@ -109,7 +107,7 @@ double Objective::operator()(int t, std::span<const Real> x0, std::span<const Re
       "{}, {}, {}, {}", n, eps.size(), out.size(), d_out.size());
   const double count = static_cast<double>(n);
   const double slope = 2 / count * scale * weight(t);
-  const double bound_slope = scale * bound_weight_ / count / kLn2;
+  const double bound_slope = scale * bound_weight_ / count / exact::kLn2;
   const double mean_slope = frozen_mean_ ? 0 : bound_slope;
   const Target to = target_of(schedule_, t, prediction_);
   std::optional<ReverseStep> step;
@@ -130,7 +128,7 @@ double Objective::operator()(int t, std::span<const Real> x0, std::span<const Re
     d_out[i] = static_cast<Real>(d);
     if (learned) d_out[n + i] = static_cast<Real>(d_v);
   }
-  return weight(t) * (error_sum / count) + bound_weight_ * (nats / count / kLn2);
+  return weight(t) * (error_sum / count) + bound_weight_ * (nats / count / exact::kLn2);
 }
 
 template double Objective::operator()(int, std::span<const float>, std::span<const float>,

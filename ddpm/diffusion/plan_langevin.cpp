@@ -9,7 +9,7 @@
 namespace ddpm {
 namespace {
 
-constexpr int kMostCalls = 1'000'000;
+constexpr int kMostLangevinCalls = 1'000'000;
 
 // The score is linear in the raw eps; a limited x0 would give that of another distribution.
 ModelView raw_view(const Request& r) {
@@ -42,8 +42,9 @@ void denoise(const Request& r, Row call, Plan& plan) {
 }
 
 void check_calls(const Request& r, double calls) {
-  if (calls >= 1 && calls <= kMostCalls) return;
-  throw Error("[plan] {}: got {} network calls, expected 1..{}", r.sampler, calls, kMostCalls);
+  if (calls >= 1 && calls <= kMostLangevinCalls) return;
+  throw Error("[plan] {}: got {} network calls, expected 1..{}", r.sampler, calls,
+              kMostLangevinCalls);
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ Plan make_langevin(const Request& r) {
 
 Plan make_ald(const Request& r) {
   const Grid grid = make_grid(r, TimeRule::sigma, 10);
-  const int steps = r.whole("steps", 100, 1, kMostCalls);
+  const int steps = r.whole("steps", 100, 1, kMostLangevinCalls);
   check_calls(r, static_cast<double>(grid.points.size()) * steps);
   const double least = grid.points.back().rho;
   const double eps = step_size(r, least * least / 5);

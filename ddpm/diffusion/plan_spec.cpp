@@ -11,13 +11,11 @@
 namespace ddpm {
 namespace {
 
-constexpr std::string_view kVariances[] = {"fixed_small", "fixed_large", "learned", "learned_range",
-                                           "optimal"};
 constexpr std::string_view kEpsFrom[] = {"raw", "limited_x0"};  // in the order of their enums
 constexpr std::string_view kCompats[] = {"none", "diffusers"};
 constexpr std::string_view kNoYes[] = {"no", "yes"};
 
-constexpr KeyHelp kSpacing[] = {
+constexpr KeyHelp kSpacingKey[] = {
     {"spacing", "uniform",
      "uniform, quadratic, leading, linspace, trailing, optimal, karras, exponential, "
      "polyexponential"},
@@ -32,21 +30,21 @@ constexpr KeyHelp kSpacingOdes[] = {
     {"spacing", "linspace",
      "uniform, quadratic, leading, linspace, trailing, optimal, karras, exponential, "
      "polyexponential"},
-    kSpacing[1],
-    kSpacing[2],
-    kSpacing[3],
-    kSpacing[4],
-    kSpacing[5],
-    kSpacing[6],
+    kSpacingKey[1],
+    kSpacingKey[2],
+    kSpacingKey[3],
+    kSpacingKey[4],
+    kSpacingKey[5],
+    kSpacingKey[6],
 };
 constexpr KeyHelp kSpacingAld[] = {
-    {"spacing", "exponential", kSpacing[0].what},
-    kSpacing[1],
-    kSpacing[2],
-    kSpacing[3],
-    kSpacing[4],
-    kSpacing[5],
-    kSpacing[6],
+    {"spacing", "exponential", kSpacingKey[0].what},
+    kSpacingKey[1],
+    kSpacingKey[2],
+    kSpacingKey[3],
+    kSpacingKey[4],
+    kSpacingKey[5],
+    kSpacingKey[6],
 };
 constexpr KeyHelp kFinal[] = {
     {"final", "zero", "the last step ends at zero noise or at sigma_min, the noise of t = 1"}};
@@ -55,7 +53,7 @@ constexpr KeyHelp kLimits[] = {
     {"threshold", "off", "dynamic thresholding: this quantile of its size scales x0, as 0.995"},
     {"threshold_max", "10", "the largest scale of threshold"},
 };
-constexpr KeyHelp kEps[] = {
+constexpr KeyHelp kEpsKey[] = {
     {"eps", "the model's", "eps as the network says (raw) or re-derived (limited_x0)"}};
 constexpr KeyHelp kVariance[] = {
     {"variance", "the model's", "fixed_small, fixed_large, learned, learned_range or optimal"}};
@@ -121,43 +119,43 @@ const std::vector<Sampler>& samplers() {
       {"ddpm",
        "ancestral sampling, Algorithm 2 (default T calls)",
        make_ddpm,
-       {kVariance, kSpacing, kLimits, kCompat}},
+       {kVariance, kSpacingKey, kLimits, kCompat}},
       {"ddim",
        "DDIM, Song et al. 2020 (50 calls)",
        make_ddim,
-       {kEta, kSpacing, kFinalAlpha, kLimits, kEps, kCompat}},
+       {kEta, kSpacingKey, kFinalAlpha, kLimits, kEpsKey, kCompat}},
       {"dpmpp",
        "DPM-Solver++ and DPM-Solver, Lu et al. 2022 (20 calls)",
        make_dpmpp,
-       {kDpm, kSpacingOdes, kFinal, kLimits, kEps, kCompat}},
+       {kDpm, kSpacingOdes, kFinal, kLimits, kEpsKey, kCompat}},
       {"unipc",
        "UniPC, Zhao et al. 2023 (20 calls)",
        make_unipc,
-       {kUnipc, kSpacingOdes, kFinal, kLimits, kEps, kCompat}},
+       {kUnipc, kSpacingOdes, kFinal, kLimits, kEpsKey, kCompat}},
       {"deis",
        "DEIS, Zhang & Chen 2022 (20 calls)",
        make_deis,
-       {kDeis, kSpacingOdes, kFinal, kLimits, kEps, kCompat}},
+       {kDeis, kSpacingOdes, kFinal, kLimits, kEpsKey, kCompat}},
       {"pndm",
        "PNDM, Liu et al. 2022 (50 steps, 59 calls)",
        make_pndm,
-       {kPndm, kSpacing, kFinalAlpha, kLimits, kEps, kCompat}},
+       {kPndm, kSpacingKey, kFinalAlpha, kLimits, kEpsKey, kCompat}},
       {"euler",
        "Euler in sigma with EDM's churn, Karras et al. 2022 (20 calls)",
        make_euler,
-       {kChurn, kSpacingOdes, kFinal, kLimits, kEps, kCompat}},
+       {kChurn, kSpacingOdes, kFinal, kLimits, kEpsKey, kCompat}},
       {"heun",
        "Heun in sigma with EDM's churn (20 steps, 39 calls)",
        make_heun,
-       {kChurn, kSpacingOdes, kFinal, kLimits, kEps, kCompat}},
+       {kChurn, kSpacingOdes, kFinal, kLimits, kEpsKey, kCompat}},
       {"euler_a",
        "Euler ancestral of k-diffusion (20 calls)",
        make_euler_a,
-       {kEtaA, kSpacingOdes, kFinal, kLimits, kEps, kCompat}},
+       {kEtaA, kSpacingOdes, kFinal, kLimits, kEpsKey, kCompat}},
       {"lms",
        "linear multistep of k-diffusion (20 calls)",
        make_lms,
-       {kLms, kSpacingOdes, kFinal, kLimits, kEps, kCompat}},
+       {kLms, kSpacingOdes, kFinal, kLimits, kEpsKey, kCompat}},
       {"langevin",
        "Langevin dynamics at one noise level (100 steps)",
        make_langevin,
@@ -169,7 +167,7 @@ const std::vector<Sampler>& samplers() {
       {"pc",
        "predictor-corrector, Song et al. 2021 (T times)",
        make_pc,
-       {kPc, kVariance, kSpacing, kLimits}},
+       {kPc, kVariance, kSpacingKey, kLimits}},
   };
   return kTable;
 }
@@ -207,7 +205,8 @@ ModelView compat_view(ModelView view, std::string_view name) {
 
 // What the spec says of the model overrides what the model folder says.
 ModelView overridden(ModelView view, const Spec& spec, const Sampler& sampler) {
-  if (const auto i = spec.choice("variance", kVariances)) view.variance = static_cast<Variance>(*i);
+  if (const auto i = spec.choice("variance", kVarianceNames))
+    view.variance = static_cast<Variance>(*i);
   if (const auto range = spec.number("clip")) view.limit = clip_or_none(*range);
   if (const auto p = spec.number("threshold")) {
     view.limit = dynamic_limit(*p, spec.number("threshold_max").value_or(10));

@@ -9,8 +9,6 @@ namespace ddpm {
 namespace {
 
 constexpr std::string_view kPredictions[] = {"eps", "x0", "v", "mu", "score"};
-constexpr std::string_view kVariances[] = {"fixed_small", "fixed_large", "learned", "learned_range",
-                                           "optimal"};
 
 Mix mix_at(const Schedule& schedule, int t) {
   DDPM_CHECK(1 <= t && t <= schedule.T(), "t = {}, T = {}", t, schedule.T());
@@ -104,9 +102,9 @@ Prediction parse_prediction(std::string_view name) {
 std::string_view to_string(Prediction prediction) { return name_at(kPredictions, prediction); }
 
 Variance parse_variance(std::string_view name) {
-  return static_cast<Variance>(choose_name("[diffusion] variance", name, kVariances));
+  return static_cast<Variance>(choose_name("[diffusion] variance", name, kVarianceNames));
 }
 
-std::string_view to_string(Variance variance) { return name_at(kVariances, variance); }
+std::string_view to_string(Variance variance) { return name_at(kVarianceNames, variance); }
 
 }  // namespace ddpm

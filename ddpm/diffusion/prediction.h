@@ -46,6 +46,9 @@ struct Target {
 };
 Target target_of(const Schedule& schedule, int t, Prediction prediction);
 
+inline constexpr std::string_view kVarianceNames[] = {"fixed_small", "fixed_large", "learned",
+                                                      "learned_range", "optimal"};
+
 /// "eps", "x0", "v", "mu", "score"; "fixed_small", "fixed_large", "learned", "learned_range",
 /// "optimal". Throws Error that lists the known names.
 Prediction parse_prediction(std::string_view name);

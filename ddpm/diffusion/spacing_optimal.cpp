@@ -10,7 +10,7 @@
 namespace ddpm {
 namespace {
 
-constexpr int kMaxT = 4000;        // 128 MB of costs
+constexpr int kMostSteps = 4000;   // 128 MB of costs
 constexpr double kMostWork = 4e9;  // calls T^2: some seconds
 constexpr double kTwoPi = 6.28318530717958647692;
 
@@ -41,18 +41,18 @@ void check_errors(const Schedule& schedule, std::span<const double> eps_error) {
     throw Error("[plan] spacing=optimal: got {} measured errors, expected {} numbers >= 0",
                 eps_error.size(), schedule.T());
   }
-  if (schedule.T() > kMaxT || schedule.alpha_bar(schedule.T()) == 0) {
+  if (schedule.T() > kMostSteps || schedule.alpha_bar(schedule.T()) == 0) {
     throw Error(
         "[plan] spacing=optimal: got T = {} and alpha_bar(T) = {}, expected T <= {} and "
         "alpha_bar(T) > 0; try spacing=uniform",
-        schedule.T(), schedule.alpha_bar(schedule.T()), kMaxT);
+        schedule.T(), schedule.alpha_bar(schedule.T()), kMostSteps);
   }
 }
 
 }  // namespace
 
 JumpCosts::JumpCosts(int T) : T_(T), cost_(static_cast<std::size_t>(T + 1) * (T + 1)) {
-  DDPM_CHECK(1 <= T && T <= kMaxT, "T = {}", T);
+  DDPM_CHECK(1 <= T && T <= kMostSteps, "T = {}", T);
 }
 
 double& JumpCosts::at(int s, int t) {

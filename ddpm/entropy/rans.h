@@ -31,9 +31,9 @@ class Rans {
   /// bits and one more: a check sum there is free, because a state needs such a bottom anyway.
   explicit Rans(std::uint32_t bottom = 0) : state_(std::uint64_t{1} << 32 | bottom) {}
 
-  /// A stack whose bits are `seed`'s, to be popped as samples. seed_bytes() gives them back. When it
-  /// has too few it is starved and fed words of Philox, which come back below them and cost no more
-  /// than the bits that were missing.
+  /// A stack whose bits are `seed`'s, to be popped as samples. seed_bytes() gives them back. When
+  /// it has too few it is starved and fed words of Philox, which come back below them and cost no
+  /// more than the bits that were missing.
   static Rans seeded(std::string_view seed);
 
   /// Reads bytes(), or any prefix of it from the head on. need_more: no whole head. corrupt: a
@@ -56,8 +56,8 @@ class Rans {
   void push_bits(std::uint32_t value, int bits);
   std::uint32_t pop_bits(int bits);
 
-  /// True when a pop has wanted words that the stack did not have: a cut or corrupt stream, which is
-  /// fed zeros and whose later symbols mean nothing; or too small a seed, which still decodes.
+  /// True when a pop has wanted words that the stack did not have: a cut or corrupt stream, which
+  /// is fed zeros and whose later symbols mean nothing; or too small a seed, which still decodes.
   /// Symbols popped while it was false are right.
   bool starved() const { return starved_; }
 
@@ -96,7 +96,7 @@ class Rans {
   bool starved_ = false;
   bool seeded_ = false;
   std::uint32_t fed_ = 0;  // words, of those that a seed is fed
-  bool ragged_ = false;  // parsed from bytes that end within a word
+  bool ragged_ = false;    // parsed from bytes that end within a word
 };
 
 /// First in, first out: symbols are kept and coded backwards, so that a decoder reads them from the

@@ -22,6 +22,8 @@ struct Rectangle {
   double left = 0, top = 0, right = 0, bottom = 0;
 };
 
+inline constexpr Colour kInk = {38, 38, 38}, kQuiet = {105, 105, 105};  // of words
+
 enum class Align { left, centre, right };
 
 struct TextStyle {

@@ -11,13 +11,13 @@ namespace {
 
 constexpr int kFirst = 32, kLast = 126;
 
-struct Drawing {
+struct Strokes {
   double advance;
   std::string_view path;  // as SVG's: M x y, L x y, Q x y (control) x y
 };
 
 // clang-format off
-constexpr std::array<Drawing, kLast - kFirst + 1> kDrawings = {{
+constexpr std::array<Strokes, kLast - kFirst + 1> kDrawings = {{
     {6, ""},                                                                               // space
     {4, "M0 14L0 4.5M0 .3L0 0"},                                                           // !
     {6, "M0 14L0 10M3 14L3 10"},                                                           // "
@@ -123,7 +123,7 @@ constexpr std::array<Drawing, kLast - kFirst + 1> kDrawings = {{
 }};
 // clang-format on
 
-double number(std::string_view& path) {
+double read_number(std::string_view& path) {
   while (!path.empty() && path.front() == ' ') path.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), value);
@@ -133,11 +133,11 @@ double number(std::string_view& path) {
 }
 
 Point point(std::string_view& path) {
-  const double x = number(path);
-  return {x, number(path)};
+  const double x = read_number(path);
+  return {x, read_number(path)};
 }
 
-Glyph read(const Drawing& drawing) {
+Glyph read(const Strokes& drawing) {
   constexpr int kPieces = 8;  // of a curve
   Glyph glyph{drawing.advance, {}};
   for (std::string_view path = drawing.path; !path.empty();) {
@@ -200,7 +200,7 @@ Line set_line(std::string_view text) {
 const Glyph& glyph_of(char c) {
   static const std::vector<Glyph> glyphs = [] {
     std::vector<Glyph> all;
-    for (const Drawing& drawing : kDrawings) all.push_back(read(drawing));
+    for (const Strokes& drawing : kDrawings) all.push_back(read(drawing));
     return all;
   }();
   const int code = static_cast<unsigned char>(c);

@@ -9,11 +9,11 @@
 namespace ddpm {
 namespace {
 
-struct Colour {
+struct Rgba {
   int r, g, b, a;
 };
 
-Colour colour_of(const std::uint8_t* p, int channels) {
+Rgba rgba_of(const std::uint8_t* p, int channels) {
   switch (channels) {
     case 1:
       return {p[0], p[0], p[0], 255};
@@ -30,9 +30,9 @@ int over_white(int value, int alpha) { return (value * alpha + 255 * (255 - alph
 
 // ITU-R 601-2 in 16-bit fixed point, as Pillow's L24 rounds it; gray stays what it was, for the
 // weights sum to 65536.
-int luma(const Colour& c) { return (c.r * 19595 + c.g * 38470 + c.b * 7471 + 0x8000) >> 16; }
+int luma(const Rgba& c) { return (c.r * 19595 + c.g * 38470 + c.b * 7471 + 0x8000) >> 16; }
 
-void store(const Colour& c, std::uint8_t* p, int channels) {
+void store(const Rgba& c, std::uint8_t* p, int channels) {
   if (channels <= 2) {
     p[0] = static_cast<std::uint8_t>(luma(c));
   } else {
@@ -125,7 +125,7 @@ Image with_channels(const Image& image, int channels) {
   Image out = blank_image(image.width, image.height, channels);
   const bool flatten = channels % 2 == 1;  // no alpha in the result
   for (std::size_t i = 0; i < std::size_t{1} * image.width * image.height; ++i) {
-    Colour c = colour_of(&image.pixels[i * image.channels], image.channels);
+    Rgba c = rgba_of(&image.pixels[i * image.channels], image.channels);
     if (flatten) {
       c = {over_white(c.r, c.a), over_white(c.g, c.a), over_white(c.b, c.a), 255};
     }

@@ -10,7 +10,7 @@
 namespace ddpm {
 namespace {
 
-constexpr Colour kInk = {38, 38, 38}, kQuiet = {105, 105, 105}, kGrid = {230, 230, 230};
+constexpr Colour kGrid = {230, 230, 230};
 constexpr double kText = 16, kTitle = 20, kGap = 8;
 
 struct Bounds {

@@ -79,20 +79,20 @@ double cubic(double v) {
   return 0;
 }
 
-struct Window {
+struct FloatWindow {
   int first;
   std::vector<double> weights;
 };
 
-std::vector<Window> pil_windows(int in, int out) {
+std::vector<FloatWindow> pil_windows(int in, int out) {
   const double scale = static_cast<double>(in) / out, filter = std::max(scale, 1.0);
   const double reach = 2 * filter, step = 1 / filter;
-  std::vector<Window> all;
+  std::vector<FloatWindow> all;
   for (int i = 0; i < out; ++i) {
     const double centre = (i + 0.5) * scale;
     const int first = std::max(static_cast<int>(centre - reach + 0.5), 0);
     const int end = std::min(static_cast<int>(centre + reach + 0.5), in);
-    Window window{first, {}};
+    FloatWindow window{first, {}};
     double sum = 0;
     for (int k = 0; k < end - first; ++k) {
       window.weights.push_back(cubic((k + first - centre + 0.5) * step));
@@ -106,7 +106,7 @@ std::vector<Window> pil_windows(int in, int out) {
   return all;
 }
 
-float apply(const Window& window, const float* in, std::ptrdiff_t stride) {
+float apply(const FloatWindow& window, const float* in, std::ptrdiff_t stride) {
   double sum = 0;
   const float* from = in + window.first * stride;
   for (const double w : window.weights) {
@@ -162,12 +162,12 @@ std::vector<float> resize_pil(std::span<const float> in, Shape shape, int width,
   std::vector<float> narrow, out;
   narrow.reserve(std::size_t{1} * shape.c * shape.h * width);
   for (std::size_t row = 0; row < std::size_t{1} * shape.c * shape.h; ++row) {
-    for (const Window& window : across) narrow.push_back(apply(window, &in[row * shape.w], 1));
+    for (const FloatWindow& window : across) narrow.push_back(apply(window, &in[row * shape.w], 1));
   }
   out.reserve(std::size_t{1} * shape.c * height * width);
   for (int c = 0; c < shape.c; ++c) {
     const float* plane = narrow.data() + std::size_t{1} * c * shape.h * width;
-    for (const Window& window : down) {
+    for (const FloatWindow& window : down) {
       for (int x = 0; x < width; ++x) out.push_back(apply(window, plane + x, width));
     }
   }

@@ -9,7 +9,7 @@
 namespace ddpm {
 namespace {
 
-constexpr int kBatch = 16;
+constexpr int kClassifierBatch = 16;
 
 std::string fingerprint(const Params& params) {
   static_assert(std::endian::native == std::endian::little);
@@ -31,13 +31,13 @@ class ClassifierNet : public FeatureNet {
       : config_(c.config),
         name_(fmt::format("classifier:{} {} {}", one_word(name), unrounded ? "unrounded" : "bytes",
                           fingerprint(c.params))),
-        net_(cpu::make_denoiser(c.graph(ClassifierOutput::both), c.params, kBatch, pool, profile)) {
-  }
+        net_(cpu::make_denoiser(c.graph(ClassifierOutput::both), c.params, kClassifierBatch, pool,
+                                profile)) {}
 
   std::vector<Part> parts() const override {
     return {{"features", config_.features()}, {"logits", config_.num_classes}};
   }
-  int max_batch() const override { return kBatch; }
+  int max_batch() const override { return kClassifierBatch; }
   std::string name() const override { return name_; }
 
   void run(std::span<const Planes> images, std::span<float> out) override {

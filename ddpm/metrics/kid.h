@@ -33,8 +33,8 @@ struct Kid {
   std::vector<double> subsets;
 };
 
-/// Kernel (x y / d + 1)^3, in double but for x y, if so chosen. Throws Error: dimensions differ (bad_input); a subset is
-/// larger than a set or smaller than 2 (usage).
+/// Kernel (x y / d + 1)^3, in double but for x y, if so chosen. Throws Error: dimensions differ
+/// (bad_input); a subset is larger than a set or smaller than 2 (usage).
 Kid kernel_distance(const Features& generated, const Features& reference, const KidOptions& options,
                     ThreadPool& pool);
 

@@ -7,9 +7,9 @@
 namespace ddpm {
 namespace {
 
-class Builder {
+class ClassifierBuilder {
  public:
-  explicit Builder(const ClassifierConfig& config) : c_(config) {}
+  explicit ClassifierBuilder(const ClassifierConfig& config) : c_(config) {}
 
   Graph build(ClassifierOutput output) {
     const Value x = g_.input({c_.in_channels, c_.height, c_.width});
@@ -93,7 +93,7 @@ void check_classifier(const ClassifierConfig& c) {
 
 Graph classifier(const ClassifierConfig& config, ClassifierOutput output) {
   check_classifier(config);
-  return Builder(config).build(output);
+  return ClassifierBuilder(config).build(output);
 }
 
 }  // namespace ddpm

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "classifier/config.json";
 constexpr const char* kClass = "ddpm.cpp classifier";
-constexpr int kFormat = 1;  // raised when an older reader would misunderstand the file
+constexpr int kClassifierFormat = 1;  // raised when an older reader would misunderstand the file
 
 Json config_json(const Classifier& classifier) {
   const ClassifierConfig& c = classifier.config;
@@ -25,7 +25,7 @@ Json config_json(const Classifier& classifier) {
       {"block_out_channels", json_list_of(c.block_out_channels, json_integer)},
       {"class_names", json_list_of(classifier.class_names, json_string)},
       {"dropout", json_real(c.dropout)},
-      {"format", json_integer(kFormat)},
+      {"format", json_integer(kClassifierFormat)},
       {"height", json_integer(c.height)},
       {"in_channels", json_integer(c.in_channels)},
       {"layers_per_block", json_integer(c.layers_per_block)},
@@ -44,9 +44,10 @@ ClassifierConfig read_config_keys(KeyReader& keys) {
   ClassifierConfig c;
   keys.only_words("_class_name", {kClass});
   const int format = keys.integer("format", 0);
-  if (format < 1 || format > kFormat) {
-    keys.refuse("format", keys.find("format"),
-                fmt::format("1..{}, which ddpm {} reads; try a newer ddpm", kFormat, kVersion));
+  if (format < 1 || format > kClassifierFormat) {
+    keys.refuse(
+        "format", keys.find("format"),
+        fmt::format("1..{}, which ddpm {} reads; try a newer ddpm", kClassifierFormat, kVersion));
   }
   c.in_channels = keys.integer("in_channels", 0);
   c.height = keys.integer("height", 0);
@@ -119,7 +120,7 @@ Classifier load_classifier(const fs::path& folder) {
 
 std::map<std::string, std::string> classifier_files(const Classifier& classifier, WeightType type) {
   const Json extras = json_object({{"diffusers", json_string("no model_index.json: a classifier")},
-                                   {"format", json_integer(kFormat)},
+                                   {"format", json_integer(kClassifierFormat)},
                                    {"kind", json_string("classifier")},
                                    {"numerics", json_integer(kNumerics)}});
   return {{"README.md", readme(classifier)},

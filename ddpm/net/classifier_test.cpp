@@ -45,7 +45,7 @@ void write(const fs::path& folder, const std::map<std::string, std::string>& fil
   }
 }
 
-std::string refusal(const fs::path& folder) {
+std::string refusal_of_classifier(const fs::path& folder) {
   try {
     load_classifier(folder);
   } catch (const Error& e) {
@@ -161,7 +161,7 @@ TEST(ClassifierFolder, BadOnesAreRefusedByName) {
     text.replace(at, from.size(), to);
     const TempFolder folder;
     write(folder.path(), changed);
-    return refusal(folder.path());
+    return refusal_of_classifier(folder.path());
   };
   EXPECT_THAT(with("\"format\": 1", "\"format\": 2"), HasSubstr("try a newer ddpm"));
   EXPECT_THAT(with("ddpm.cpp classifier", "UNet2DModel"), HasSubstr("_class_name"));
@@ -173,7 +173,7 @@ TEST(ClassifierFolder, BadOnesAreRefusedByName) {
   EXPECT_THAT(with("\"noisy\": false", "\"noisy\": true"), HasSubstr("schedule"));
   EXPECT_THAT(with("\"in_channels\": 1,\n", ""), HasSubstr("in_channels: got 0"));
   const TempFolder empty;
-  EXPECT_THAT(refusal(empty.path()), HasSubstr("classifier/config.json"));
+  EXPECT_THAT(refusal_of_classifier(empty.path()), HasSubstr("classifier/config.json"));
 }
 
 }  // namespace

@@ -10,9 +10,10 @@ namespace {
 
 constexpr int kClasses = 1008, kSpatialChannels = 7;
 
-class Builder {
+class InceptionBuilder {
  public:
-  explicit Builder(std::span<const InceptionTap> taps) : wanted_(taps.begin(), taps.end()) {}
+  explicit InceptionBuilder(std::span<const InceptionTap> taps)
+      : wanted_(taps.begin(), taps.end()) {}
 
   Inception build() {
     Value x = g().input({3, kInceptionSide, kInceptionSide});
@@ -210,7 +211,7 @@ int dims(InceptionTap tap) {
 
 Inception inception(std::span<const InceptionTap> taps) {
   DDPM_CHECK(!taps.empty());
-  return Builder(taps).build();
+  return InceptionBuilder(taps).build();
 }
 
 }  // namespace ddpm

@@ -14,11 +14,7 @@ namespace ddpm {
 namespace {
 
 constexpr double kEpsilon = 0.001;  // of batch norm
-constexpr std::size_t kMostListed = 5;
-
-bool is_float(DType type) {
-  return type == DType::f32 || type == DType::f16 || type == DType::bf16 || type == DType::f64;
-}
+constexpr std::size_t kMostProblems = 5;
 
 void check(const TensorFile& file, const std::string& name) {
   std::vector<std::string> problems;
@@ -40,7 +36,7 @@ void check(const TensorFile& file, const std::string& name) {
     problems.push_back(fmt::format("{} is unknown", quote_json(tensor.substr(0, 100))));
   }
   if (problems.empty()) return;
-  const std::size_t more = problems.size() - std::min(problems.size(), kMostListed);
+  const std::size_t more = problems.size() - std::min(problems.size(), kMostProblems);
   problems.resize(problems.size() - more);
   throw Error(ExitCode::bad_input,
               "[net] {}: got {} tensors, expected the {} of FID's Inception-v3: {}{}; try the file "

@@ -6,10 +6,10 @@
 #include <bit>
 #include <cmath>
 
+#include "ddpm/net/json_for_test.h"
+
 namespace ddpm {
 namespace {
-
-Json parsed(const std::string& text) { return value_or_throw(parse_json(text, "test")); }
 
 // The text is json.dumps({...}, indent=2, sort_keys=True) of Python 3.11.
 TEST(JsonWriter, WritesAsPythonDoes) {

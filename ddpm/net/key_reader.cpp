@@ -10,7 +10,7 @@
 namespace ddpm {
 namespace {
 
-constexpr std::size_t kMostListed = 10;
+constexpr std::size_t kMostWarnings = 10;
 
 // The member as an int, if it is one.
 std::optional<int> as_int(const Json& value) {
@@ -145,7 +145,7 @@ std::vector<std::string> KeyReader::finish() const {
   const std::vector<std::string> known(known_.begin(), known_.end());
   for (const std::string& key : object_.keys) {
     if (key.starts_with('_') || known_.contains(key)) continue;
-    if (warnings.size() == kMostListed) break;
+    if (warnings.size() == kMostWarnings) break;
     // A mistyped key is the dangerous kind: its class default is used instead.
     const std::string meant = nearest(key.substr(0, 100), known);
     warnings.push_back(fmt::format("{}: unknown key {} ignored{}", file_,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "ddpm/net/json_for_test.h"
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/model_parts.h"
 
@@ -13,8 +14,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-Json parsed(const std::string& text) { return value_or_throw(parse_json(text, "test")); }
 
 struct Read {
   UNetConfig config;
@@ -154,14 +153,14 @@ RC_GTEST_PROP(ModelConfig, ReadsBackWhatItWrites, ()) {
   RC_ASSERT(read(parsed(write_json(unet_config_json(c))), extras_of(c)).config == c);
 }
 
-struct Case {
+struct ConfigCase {
   std::string key, value, expected;
 };
 
 // A value that makes another network, or none, is refused with its key, what was got and what is
 // supported.
 TEST(ModelConfig, ValuesThatAreNotSupportedAreRefusedByName) {
-  const Case table[] = {
+  const ConfigCase table[] = {
       {"_class_name", "\"UNet2DConditionModel\"", "UNet2DModel"},
       {"center_input_sample", "1", "true or false"},
       {"time_embedding_type", "\"gaussian\"", "positional or fourier or learned"},
@@ -206,27 +205,27 @@ TEST(ModelConfig, ValuesThatAreNotSupportedAreRefusedByName) {
 
 // These are check_unet's to name; here they must only come out as bad input, whatever the numbers.
 TEST(ModelConfig, ImpossibleNetworksAreBadInput) {
-  const Case table[] = {{"in_channels", "4", ""},
-                        {"freq_shift", "64", ""},
-                        {"out_channels", "9", ""},
-                        {"attn_norm_num_groups", "3", ""},
-                        {"mid_block_scale_factor", "0", ""},
-                        {"num_class_embeds", "2147483647", ""},
-                        {"time_embedding_dim", "2147483647", ""},
-                        {"sample_size", "30", ""},
-                        {"sample_size", "-32", ""},
-                        {"norm_num_groups", "24", ""},
-                        {"norm_num_groups", "0", ""},
-                        {"layers_per_block", "0", ""},
-                        {"downsample_padding", "2", ""},
-                        {"dropout", "1", ""},
-                        {"norm_eps", "0", ""},
-                        {"attention_head_dim", "300", ""},
-                        {"layers_per_block", "2147483647", ""},
-                        {"sample_size", "2147483640", ""},
-                        {"block_out_channels", "[2147483647,256,256,256]", ""},
-                        {"block_out_channels", "[-128,256,256,256]", ""},
-                        {"block_out_channels", "[]", ""}};
+  const ConfigCase table[] = {{"in_channels", "4", ""},
+                              {"freq_shift", "64", ""},
+                              {"out_channels", "9", ""},
+                              {"attn_norm_num_groups", "3", ""},
+                              {"mid_block_scale_factor", "0", ""},
+                              {"num_class_embeds", "2147483647", ""},
+                              {"time_embedding_dim", "2147483647", ""},
+                              {"sample_size", "30", ""},
+                              {"sample_size", "-32", ""},
+                              {"norm_num_groups", "24", ""},
+                              {"norm_num_groups", "0", ""},
+                              {"layers_per_block", "0", ""},
+                              {"downsample_padding", "2", ""},
+                              {"dropout", "1", ""},
+                              {"norm_eps", "0", ""},
+                              {"attention_head_dim", "300", ""},
+                              {"layers_per_block", "2147483647", ""},
+                              {"sample_size", "2147483640", ""},
+                              {"block_out_channels", "[2147483647,256,256,256]", ""},
+                              {"block_out_channels", "[-128,256,256,256]", ""},
+                              {"block_out_channels", "[]", ""}};
   for (const auto& [key, value, expected] : table) {
     EXPECT_THAT(refusal(with(key, value)), HasSubstr("config.json: ")) << key << " " << value;
   }
@@ -244,10 +243,11 @@ TEST(ModelConfig, AllProblemsComeInOneMessage) {
 
 TEST(ModelConfig, OtherSpellingsOfTheSameNetworkAreAccepted) {
   const UNetConfig paper = {};
-  const Case table[] = {{"act_fn", "\"swish\"", ""},       {"attn_norm_num_groups", "32", ""},
-                        {"time_embedding_dim", "512", ""}, {"mid_block_scale_factor", "1.0", ""},
-                        {"freq_shift", "1.0", ""},         {"num_train_timesteps", "1000", ""},
-                        {"sample_size", "[32, 32]", ""}};
+  const ConfigCase table[] = {
+      {"act_fn", "\"swish\"", ""},       {"attn_norm_num_groups", "32", ""},
+      {"time_embedding_dim", "512", ""}, {"mid_block_scale_factor", "1.0", ""},
+      {"freq_shift", "1.0", ""},         {"num_train_timesteps", "1000", ""},
+      {"sample_size", "[32, 32]", ""}};
   for (const auto& [key, value, expected] : table)
     EXPECT_EQ(read(with(key, value)).config, paper) << key;
 }

@@ -58,7 +58,7 @@ void write_model(const fs::path& folder, const std::map<std::string, std::string
 
 TensorFile tensors_of(const fs::path& file) { return value_or_throw(read_safetensors(file)); }
 
-std::string refusal(const fs::path& folder) {
+std::string refusal_of_model(const fs::path& folder) {
   try {
     load_model(folder);
     return "accepted";
@@ -232,7 +232,7 @@ TEST(Model, NamesOfClassesComeBackAndFitTheirNumber) {
   EXPECT_EQ(load_model(folder.path()).class_names, model.class_names);
   model.class_names.emplace_back("Bag");
   write_model(folder.path(), model_files(model));
-  EXPECT_THAT(refusal(folder.path()), HasSubstr("class_names: got 3, expected 2"));
+  EXPECT_THAT(refusal_of_model(folder.path()), HasSubstr("class_names: got 3, expected 2"));
 }
 
 TEST(Model, FilesInMemoryAreTheFolder) {
@@ -293,7 +293,7 @@ TEST(Model, TensorsThatDoNotFitTheConfigAreListed) {
                 file.tensors.at("conv_in.bias") = {DType::i32, {4}, std::string(16, 'i')};
                 file.tensors.at("conv_norm_out.bias").shape = {4, 1};
               }));
-  EXPECT_THAT(refusal(folder.path()),
+  EXPECT_THAT(refusal_of_model(folder.path()),
               AllOf(HasSubstr("missing (2): conv_norm_out.weight, conv_out.bias"),
                     HasSubstr("extra (1): \"surplus\""), HasSubstr("mismatched (3): "),
                     HasSubstr("conv_in.weight is F32 [1, 4, 3, 3], expected [4, 1, 3, 3]"),
@@ -303,7 +303,7 @@ TEST(Model, TensorsThatDoNotFitTheConfigAreListed) {
 TEST(Model, LongListsOfTensorsAreCutAfterTen) {
   const TempFolder folder;
   write_model(folder.path(), changed([](TensorFile& file) { file.tensors.clear(); }));
-  const std::string message = refusal(folder.path());
+  const std::string message = refusal_of_model(folder.path());
   EXPECT_THAT(message, AllOf(HasSubstr("got 0 tensors"), HasSubstr(", ...")));
   EXPECT_EQ(std::ranges::count(message, ','),
             11);  // after "tensors", between ten names, before "..."
@@ -315,7 +315,7 @@ TEST(Model, OneTensorUnderBothItsNamesIsRefused) {
                 file.tensors["mid_block.attentions.0.query.bias"] =
                     file.tensors.at("mid_block.attentions.0.to_q.bias");
               }));
-  EXPECT_THAT(refusal(folder.path()), HasSubstr("the same tensor"));
+  EXPECT_THAT(refusal_of_model(folder.path()), HasSubstr("the same tensor"));
 }
 
 // A good folder with one file replaced; no bytes: the file is removed, "/": a folder of that name.
@@ -365,18 +365,18 @@ TEST(Model, BrokenFoldersAreRefusedWithTheFileAndTheReason) {
     } else if (bytes) {
       folder.write(file, *bytes);
     }
-    EXPECT_THAT(refusal(folder.path()), HasSubstr(message)) << file;
+    EXPECT_THAT(refusal_of_model(folder.path()), HasSubstr(message)) << file;
   }
 }
 
 TEST(Model, WhatIsNoFolderIsRefused) {
   const TempFolder folder;
   fs::create_symlink(folder / "loop", folder / "loop");
-  EXPECT_THAT(refusal(folder / "missing"), HasSubstr("which is not there"));
-  EXPECT_THAT(refusal(folder.write("file", "")), HasSubstr("which is no folder"));
-  EXPECT_THAT(refusal(folder / "loop"), HasSubstr("expected a model folder"));
+  EXPECT_THAT(refusal_of_model(folder / "missing"), HasSubstr("which is not there"));
+  EXPECT_THAT(refusal_of_model(folder.write("file", "")), HasSubstr("which is no folder"));
+  EXPECT_THAT(refusal_of_model(folder / "loop"), HasSubstr("expected a model folder"));
   fs::create_directory(folder / "empty");
-  EXPECT_THAT(refusal(folder / "empty"), HasSubstr("config.json: no such file"));
+  EXPECT_THAT(refusal_of_model(folder / "empty"), HasSubstr("config.json: no such file"));
 }
 
 TEST(Model, PicklesAreNotReadAndTheMessageSaysHowToConvert) {
@@ -385,7 +385,7 @@ TEST(Model, PicklesAreNotReadAndTheMessageSaysHowToConvert) {
   files["unet/diffusion_pytorch_model.bin"] = "pickle";
   files.erase(kWeights);
   write_model(folder.path(), files);
-  EXPECT_THAT(refusal(folder.path()),
+  EXPECT_THAT(refusal_of_model(folder.path()),
               AllOf(HasSubstr("unet/diffusion_pytorch_model.bin"), HasSubstr("python3 -c"),
                     HasSubstr("weights_only=True"), HasSubstr("save_file(")));
 }
@@ -439,7 +439,7 @@ TEST(Model, IndexesThatLeaveTheFolderOrLieAreRefused) {
   for (const auto& [shard, message] : table) {
     const TempFolder folder;
     write_shards(folder.path(), "up_blocks.0.resnets.0.conv1.bias", shard);
-    EXPECT_THAT(refusal(folder.path()), HasSubstr(message)) << shard;
+    EXPECT_THAT(refusal_of_model(folder.path()), HasSubstr(message)) << shard;
   }
 }
 

@@ -28,10 +28,6 @@ std::string current_name(const std::string& name) {
   return name;
 }
 
-bool is_float(DType type) {
-  return type == DType::f32 || type == DType::f16 || type == DType::bf16 || type == DType::f64;
-}
-
 // A linear layer may have been stored as the 1x1 convolution that it was once.
 bool fits(const std::vector<std::int64_t>& shape, const std::vector<int>& expected) {
   const std::size_t rank = expected.size();

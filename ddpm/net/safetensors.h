@@ -24,6 +24,10 @@ enum class DType {
   u8
 };  // the ones we read; others are `unsupported`
 
+inline bool is_float(DType type) {
+  return type == DType::f32 || type == DType::f16 || type == DType::bf16 || type == DType::f64;
+}
+
 /// A tensor's raw little-endian bytes.
 struct RawTensor {
   DType dtype = DType::f32;

@@ -15,7 +15,7 @@ namespace ddpm {
 namespace {
 
 constexpr int kMaxSteps = 1'000'000;
-constexpr int kMostListed = 50'000;  // what parse_json reads back
+constexpr int kMostBetas = 50'000;  // what parse_json reads back
 
 // Where a list of betas has a name in ddpm.json, both must mean the same.
 Schedule listed_schedule(std::vector<double> betas, const std::string& spec) {
@@ -170,12 +170,12 @@ std::string variance_word(Variance variance) {
 }
 
 Json beta_list(const Schedule& schedule) {
-  if (schedule.T() > kMostListed) {
+  if (schedule.T() > kMostBetas) {
     throw Error(
         "[net] scheduler_config.json: got {} betas that no beta_schedule names, expected at most "
         "{}; try "
         "a linear, quadratic, sigmoid or cosine schedule",
-        schedule.T(), kMostListed);
+        schedule.T(), kMostBetas);
   }
   std::vector<Json> betas;
   for (int t = 1; t <= schedule.T(); ++t) betas.push_back(json_real(schedule.beta(t)));

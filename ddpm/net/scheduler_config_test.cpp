@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/base/version.h"
+#include "ddpm/net/json_for_test.h"
 #include "ddpm/net/json_writer.h"
 #include "ddpm/net/model_parts.h"
 
@@ -13,8 +14,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-Json parsed(const std::string& text) { return value_or_throw(parse_json(text, "test")); }
 
 Process read(const std::string& text, const Extras& extras = {}) {
   Warnings warnings;

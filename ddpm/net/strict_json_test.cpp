@@ -5,12 +5,12 @@
 
 #include <limits>
 
+#include "ddpm/net/json_for_test.h"
+
 namespace ddpm {
 namespace {
 
 using testing::HasSubstr;
-
-Json parsed(std::string_view text) { return value_or_throw(parse_json(text, "test")); }
 
 std::string refused(std::string_view text, int max_depth = 32) {
   const auto json = parse_json(text, "a.json", max_depth);

@@ -10,9 +10,9 @@ namespace {
 enum class Size { same, half, twice };
 
 // The rows of one U-Net, block by block, in the order of the paper's code and of diffusers.
-class Builder {
+class UNetBuilder {
  public:
-  explicit Builder(const UNetConfig& config) : c_(config) {}
+  explicit UNetBuilder(const UNetConfig& config) : c_(config) {}
 
   Graph build() {
     Value x = g_.input({c_.in_channels, c_.height, c_.width});
@@ -185,7 +185,7 @@ Heads attention_heads(const UNetConfig& c, int channels) {
 
 Graph unet(const UNetConfig& config) {
   check_unet(config);
-  return Builder(config).build();
+  return UNetBuilder(config).build();
 }
 
 std::string_view to_string(TimeEmbedding kind) {

@@ -15,19 +15,20 @@
 namespace ddpm {
 namespace {
 
-struct Result {
+struct Outcome {
   double loss;
   std::vector<float> gradient;
-  bool operator==(const Result&) const = default;
+  bool operator==(const Outcome&) const = default;
 };
 
 // All that a step of Algorithm 1 needs.
-struct Steps {
+struct TrainingSteps {
   std::unique_ptr<TimeSampler> times;
   Algorithm1 task;
   BatchGradient gradient;
 
-  Steps(const RunConfig& config, const Dataset& data, const Schedule& schedule, ThreadPool& pool)
+  TrainingSteps(const RunConfig& config, const Dataset& data, const Schedule& schedule,
+                ThreadPool& pool)
       : times(make_time_sampler(config.diffusion.time_sampler, schedule)),
         task(config, data, nullptr, schedule, *times),
         gradient(config.train, data.size(), task, pool) {}
@@ -37,8 +38,8 @@ struct Steps {
   }
 };
 
-Result accumulate(int threads, int micro_batch, std::int64_t step,
-                  const DiffusionConfig& diffusion = {}) {
+Outcome accumulate(int threads, int micro_batch, std::int64_t step,
+                   const DiffusionConfig& diffusion = {}) {
   RunConfig config = fake_config();
   config.diffusion = diffusion;
   config.train.batch = 64;
@@ -48,7 +49,7 @@ Result accumulate(int threads, int micro_batch, std::int64_t step,
   ThreadPool pool(threads);
   FakeLearner learner({2, 4, 4});
   learner.params().tensor("gain.weight")[0] = 0.3F;
-  Steps algorithm(config, data, schedule, pool);
+  TrainingSteps algorithm(config, data, schedule, pool);
   const double loss = algorithm.accumulate(learner, step);
   const Params g = learner.gradients();
   return {loss, {g.all().begin(), g.all().end()}};
@@ -58,7 +59,7 @@ TEST(Algorithm1, DoesNotDependOnThreadsOrMicroBatches) {
   for (const char* loss : {"simple", "rescaled_kl", "min_snr"}) {
     for (const char* times : {"uniform", "antithetic", "log_normal"}) {
       const DiffusionConfig d{.loss = loss, .time_sampler = times};
-      const Result one = accumulate(1, 0, 5, d);
+      const Outcome one = accumulate(1, 0, 5, d);
       EXPECT_EQ(one, accumulate(3, 0, 5, d));
       EXPECT_EQ(one, accumulate(1, 32, 5, d));
       EXPECT_EQ(one, accumulate(2, 64, 5, d));
@@ -87,7 +88,7 @@ TEST(Algorithm1, DefaultsAreUniformTimesAndSimpleLoss) {
     const std::vector<float> out(32);  // of a fake learner that has learned nothing
     sum += simple_loss(eps, out, 1, unused);
   }
-  EXPECT_EQ(Steps(config, data, schedule, pool).accumulate(learner, 3), sum / 4);
+  EXPECT_EQ(TrainingSteps(config, data, schedule, pool).accumulate(learner, 3), sum / 4);
 }
 
 // E weight * loss over the sampler's t is the mean over uniform t, and so is the gradient.
@@ -101,7 +102,7 @@ TEST(Algorithm1, ImportanceSamplingHasTheUniformLossAsItsMean) {
   const auto mean_of = [&](const char* sampler, std::int64_t first, double* second) {
     FakeLearner learner({2, 4, 4});
     config.diffusion.time_sampler = sampler;
-    Steps algorithm(config, data, schedule, pool);
+    TrainingSteps algorithm(config, data, schedule, pool);
     for (std::int64_t step = 1; step < first; ++step) algorithm.accumulate(learner, step);
     constexpr int kSteps = 400;
     double sum = 0, squares = 0;
@@ -128,7 +129,7 @@ TEST(Algorithm1, LossOfAZeroNetworkIsOne) {
   const Schedule schedule = Schedule::linear();
   ThreadPool pool(1);
   FakeLearner learner({2, 4, 4});
-  Steps algorithm(config, data, schedule, pool);
+  TrainingSteps algorithm(config, data, schedule, pool);
   double sum = 0;
   for (int step = 1; step <= 50; ++step) sum += algorithm.accumulate(learner, step) / 50;
   // Mean of 50 * 128 * 32 squared normals: standard deviation sqrt(2 / 204800) = 0.0031; five of
@@ -147,7 +148,7 @@ TEST(Algorithm1, GradientIsTheDifferenceQuotientOfTheLoss) {
   const auto loss_at = [&](std::size_t i, float value, double* gradient) {
     FakeLearner learner({2, 4, 4});
     learner.params().all()[i] = value;
-    Steps algorithm(config, data, schedule, pool);
+    TrainingSteps algorithm(config, data, schedule, pool);
     const double loss = algorithm.accumulate(learner, 3);
     if (gradient) *gradient = learner.gradients().all()[i];
     return loss;
@@ -169,7 +170,7 @@ TEST(Algorithm1, SamplesAreCountedOverTheWholeRun) {
   const Schedule schedule = Schedule::linear();
   ThreadPool pool(1);
   FakeLearner learner({2, 4, 4});
-  Steps algorithm(config, data, schedule, pool);
+  TrainingSteps algorithm(config, data, schedule, pool);
   algorithm.accumulate(learner, 3);
   std::vector<std::uint64_t> expected(32);
   std::iota(expected.begin(), expected.end(), 64U);
@@ -186,7 +187,7 @@ TEST(Algorithm1, AnImageThatCannotBeReadIsNamed) {
     FakeLearner learner({2, 4, 4});
     RunConfig config = fake_config();
     config.train.batch = 10;  // a whole epoch
-    Steps algorithm(config, data, schedule, pool);
+    TrainingSteps algorithm(config, data, schedule, pool);
     EXPECT_THROW(algorithm.accumulate(learner, 1), Error);
   }
 }

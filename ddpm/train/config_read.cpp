@@ -19,7 +19,6 @@ namespace {
 using config::Integers;
 using config::Keys;
 using config::Mistakes;
-using config::Place;
 using config::Reals;
 
 constexpr std::uint64_t kMaxConfigBytes = 1 << 20;
@@ -121,8 +120,8 @@ class Sources {
 
   // `table.key=value`; the value is TOML, or text where the key takes text.
   void set(const std::string& override) {
-    const Place here = {std::numeric_limits<int>::max(), static_cast<int>(overrides_.size()),
-                        "--set " + to_utf8(override)};
+    const config::Place here = {std::numeric_limits<int>::max(),
+                                static_cast<int>(overrides_.size()), "--set " + to_utf8(override)};
     const std::size_t dot = override.find('.'), equals = override.find('=');
     if (equals == std::string::npos || dot > equals) {
       mistakes_.add_at(here, "--set", "expected TABLE.KEY=VALUE; try --set train.steps=1000");
@@ -183,7 +182,7 @@ class Sources {
     }
   }
 
-  Place place(const toml::source_region& region) const {
+  config::Place place(const toml::source_region& region) const {
     const int line = static_cast<int>(region.begin.line),
               column = static_cast<int>(region.begin.column);
     return {line, column, fmt::format("{}:{}:{}", file_, line, column)};

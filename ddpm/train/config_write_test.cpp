@@ -11,7 +11,7 @@
 namespace ddpm {
 namespace {
 
-const std::string kData = "[data]\npath = \"images\"\n";
+const std::string kDataTable = "[data]\npath = \"images\"\n";
 
 // Any double with the given range, bit patterns included that need all 17 digits.
 double real_in(double low, double high) {
@@ -102,7 +102,7 @@ TEST(Config, AClassifiersTextReadsBackAndLeavesOutWhatItHasNot) {
     }
     EXPECT_EQ(text.find("[diffusion]") != std::string::npos, noisy);
   }
-  EXPECT_EQ(parse_config(kData, "c.toml", {"classifier.width=8"}).classifier->width, 8);
+  EXPECT_EQ(parse_config(kDataTable, "c.toml", {"classifier.width=8"}).classifier->width, 8);
 }
 
 RC_GTEST_PROP(Config, TextReadsBackToTheSameConfig, ()) {

@@ -35,16 +35,16 @@ int train_short(const std::filesystem::path& folder) {
   }
 }
 
-std::map<std::string, std::string> uninterrupted() {
+std::map<std::string, std::string> files_uninterrupted() {
   const TempFolder folder;
   train_short(folder / "run");
   return snapshot(folder / "run");
 }
 
 // whatever is on disk after any system call, a checkpoint that is there verifies, and the
-// run resumed from it ends with the files of an uninterrupted one.
+// run resumed from it ends with the files of an files_uninterrupted one.
 TEST(Crash, AKillAfterAnySystemCallResumesToTheSameFiles) {
-  const auto expected = uninterrupted();
+  const auto expected = files_uninterrupted();
   for (int n = 1;; ++n) {
     const TempFolder folder;
     const ChildEnd end = kill_after_call(n, [&] { return train_short(folder / "run"); });
@@ -90,7 +90,7 @@ TEST(Crash, ASaveSyncsFilesThenFoldersThenRenamesThenSyncsTheParent) {
 // the disk is full, or broken, at one call. The run goes on or ends with exit code 4; the next
 // one makes up for it.
 TEST(Crash, AnyFailedWriteOrSyncLosesNothing) {
-  const auto expected = uninterrupted();
+  const auto expected = files_uninterrupted();
   for (const int error : {ENOSPC, EIO}) {
     for (int n = 1;; ++n) {
       const TempFolder folder;

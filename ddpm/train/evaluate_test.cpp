@@ -15,7 +15,7 @@
 namespace ddpm {
 namespace {
 
-constexpr Shape kShape{1, 4, 4};
+constexpr Shape kImageShape{1, 4, 4};
 
 TEST(EvaluationTime, SpreadsOverOneToT) {
   constexpr int kCount = 100, kT = 1000;
@@ -30,13 +30,13 @@ TEST(EvaluationTime, SpreadsOverOneToT) {
 }
 
 TEST(HeldOutLoss, IsTheSameForEveryBatchSize) {
-  const FakeData data(kShape, 30);
+  const FakeData data(kImageShape, 30);
   const Schedule schedule = Schedule::linear();
   Params params(fake_specs(1));
   params.tensor("gain.weight")[0] = 0.5F;
   std::set<double> losses, bits;
   for (const int batch : {1, 3, 16, 64}) {
-    FakeDenoiser denoiser(kShape, params, batch);
+    FakeDenoiser denoiser(kImageShape, params, batch);
     const auto held_out = evaluate_held_out(data, schedule, {.count = 20, .bound = true}, denoiser);
     losses.insert(held_out->loss);
     bits.insert(*held_out->bits_per_dim);
@@ -47,9 +47,9 @@ TEST(HeldOutLoss, IsTheSameForEveryBatchSize) {
 
 // Zero output: the mean of squared normals. All 30 images are used when more are asked for.
 TEST(HeldOutLoss, OfAZeroNetworkIsOne) {
-  const FakeData data(kShape, 30);
+  const FakeData data(kImageShape, 30);
   const Schedule schedule = Schedule::linear();
-  FakeDenoiser denoiser(kShape, Params(fake_specs(1)), 16);
+  FakeDenoiser denoiser(kImageShape, Params(fake_specs(1)), 16);
   const auto held_out = evaluate_held_out(data, schedule, {.count = 1000}, denoiser);
   const double loss = held_out->loss;
   EXPECT_FALSE(held_out->bits_per_dim);
@@ -61,11 +61,11 @@ TEST(HeldOutLoss, OfAZeroNetworkIsOne) {
 // term from another image. Clipped x0, as nll measures it.
 TEST(HeldOutLoss, BitsPerDimAreTheSumOfTheTerms) {
   constexpr int kT = 30;
-  const FakeData data(kShape, kT);
+  const FakeData data(kImageShape, kT);
   const Schedule schedule = Schedule::linear(kT, 1e-3, 0.3);
   Params params(fake_specs(1));
   params.tensor("gain.weight")[0] = 0.5F;
-  FakeDenoiser fake(kShape, params, 7);
+  FakeDenoiser fake(kImageShape, params, 7);
   Denoiser& denoiser = fake;
   double expected = 0;
   DataOrder order(0, kT);
@@ -103,10 +103,10 @@ TEST(HeldOutLoss, OfALearnedVarianceIsThatOfTheMeanPart) {
       }
     }
   };
-  const FakeData data(kShape, 30);
+  const FakeData data(kImageShape, 30);
   const Schedule schedule = Schedule::linear();
-  FakeDenoiser single(kShape, Params(fake_specs(1)), 16);
-  Doubled doubled(kShape, Params(fake_specs(1)), 16);
+  FakeDenoiser single(kImageShape, Params(fake_specs(1)), 16);
+  Doubled doubled(kImageShape, Params(fake_specs(1)), 16);
   const HeldOutOptions learned{.count = 30, .variance = Variance::learned_range, .bound = true};
   const auto a = evaluate_held_out(data, schedule, {.count = 30, .bound = true}, single),
              b = evaluate_held_out(data, schedule, learned, doubled);
@@ -115,8 +115,8 @@ TEST(HeldOutLoss, OfALearnedVarianceIsThatOfTheMeanPart) {
 }
 
 TEST(HeldOutLoss, StopsWhenAsked) {
-  const FakeData data(kShape, 30);
-  FakeDenoiser denoiser(kShape, Params(fake_specs(1)), 4);
+  const FakeData data(kImageShape, 30);
+  FakeDenoiser denoiser(kImageShape, Params(fake_specs(1)), 4);
   int asked = 0;
   EXPECT_FALSE(evaluate_held_out(data, Schedule::linear(), {.count = 30}, denoiser,
                                  [&] { return ++asked == 3; }));

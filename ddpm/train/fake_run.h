@@ -19,6 +19,8 @@
 
 namespace ddpm {
 
+using Steps = std::vector<std::int64_t>;
+
 /// A run syncs dozens of files; in memory, where there is such a place, that takes no time.
 inline const bool kTemporaryInMemory =
     ::access("/dev/shm", W_OK) == 0 && ::setenv("TMPDIR", "/dev/shm", /*overwrite=*/0) == 0;

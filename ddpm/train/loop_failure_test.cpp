@@ -14,7 +14,6 @@ namespace ddpm {
 namespace {
 
 namespace fs = std::filesystem;
-using Steps = std::vector<std::int64_t>;
 
 /// While it lives, files cannot grow beyond `bytes`: a disk that is full, without being root.
 class SmallFiles {

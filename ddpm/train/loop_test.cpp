@@ -14,7 +14,6 @@ namespace ddpm {
 namespace {
 
 namespace fs = std::filesystem;
-using Steps = std::vector<std::int64_t>;
 
 // What the fake run of 30 steps leaves when nothing happens to it.
 std::map<std::string, std::string> uninterrupted(int keep = 2) {

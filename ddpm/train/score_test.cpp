@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using Steps = std::vector<std::int64_t>;
 
 constexpr int kCount = 5;
 

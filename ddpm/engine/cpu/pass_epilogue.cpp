@@ -3,9 +3,9 @@
 namespace ddpm::cpu {
 namespace {
 
-class Fuser {
+class EpilogueFuser {
  public:
-  explicit Fuser(Tape& tape) : tape_(tape) {}
+  explicit EpilogueFuser(Tape& tape) : tape_(tape) {}
 
   void run() {
     const std::vector<Value> order = tape_.order;
@@ -64,6 +64,6 @@ class Fuser {
 
 }  // namespace
 
-void fuse_epilogues(Tape& tape) { Fuser(tape).run(); }
+void fuse_epilogues(Tape& tape) { EpilogueFuser(tape).run(); }
 
 }  // namespace ddpm::cpu

@@ -5,9 +5,9 @@
 namespace ddpm::cpu {
 namespace {
 
-class Fuser {
+class NormFuser {
  public:
-  explicit Fuser(Tape& tape) : tape_(tape) {}
+  explicit NormFuser(Tape& tape) : tape_(tape) {}
 
   void run() {
     const std::vector<Value> order = tape_.order;
@@ -88,6 +88,6 @@ class Fuser {
 
 }  // namespace
 
-void fuse_norms(Tape& tape) { Fuser(tape).run(); }
+void fuse_norms(Tape& tape) { NormFuser(tape).run(); }
 
 }  // namespace ddpm::cpu

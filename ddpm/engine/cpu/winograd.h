@@ -16,6 +16,8 @@ namespace ddpm::cpu {
 inline constexpr int kTile = 4;         // outputs a side
 inline constexpr int kTileInput = 6;    // inputs a side
 inline constexpr int kComponents = 36;  // products a tile and channel
+/// Floats between components that keep those of a tile out of one set of the first-level cache.
+inline constexpr std::size_t kSkew = 16;
 
 /// Where the transforms of tiles lie: component k, tile t, channel c at
 /// c / block * block_stride + k * component_stride + t * tile_stride + c % block. Strides in

@@ -13,7 +13,6 @@ namespace {
 
 constexpr int kMostRows = 64;    // input channels a task: with 32 outputs 288 KiB of sums
 constexpr int kMostTiles = 128;  // transformed at a time: they stay in the shared cache
-constexpr std::size_t kSkew = kLanes;
 
 // Fewer than kMostRows when there would be too few tasks to share out.
 int rows_a_task(int width, int panels, int threads) {

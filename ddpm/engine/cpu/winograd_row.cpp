@@ -9,9 +9,6 @@
 namespace ddpm::cpu {
 namespace {
 
-// Keeps the components of a tile from falling into one set of the first-level cache.
-constexpr std::size_t kSkew = kLanes;
-
 class WinogradRow : public RowOp {
  public:
   WinogradRow(const RowContext& c, bool backward)
