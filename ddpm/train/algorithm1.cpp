@@ -12,8 +12,12 @@
 namespace ddpm {
 
 double learning_rate_at(const TrainConfig& config, std::int64_t step) {
-  if (step >= config.warmup) return config.learning_rate;
-  return config.learning_rate * (static_cast<double>(step) / static_cast<double>(config.warmup));
+  // A share of 1 must not touch the rate's bits: runs without a decay go on as before.
+  const auto share = [](std::int64_t done, std::int64_t whole) {
+    return done >= whole ? 1 : static_cast<double>(done) / static_cast<double>(whole);
+  };
+  const std::int64_t left = config.steps - step + 1;
+  return config.learning_rate * std::min(share(step, config.warmup), share(left, config.decay));
 }
 
 double ema_decay_at(const TrainConfig& config, std::int64_t step) {

@@ -12,8 +12,9 @@
 
 namespace ddpm {
 
-/// Linear warm-up: learning_rate * min(1, step / warmup). step is 1-based, so the first step
-/// already learns.
+/// learning_rate * min(1, step / warmup, (steps - step + 1) / decay): it rises over the first
+/// `warmup` steps and falls over the last `decay`. step is 1-based; the first and the last step
+/// learn, and a step past the last would have rate 0.
 double learning_rate_at(const TrainConfig& config, std::int64_t step);
 
 /// min(ema, (1 + n) / (10 + n)) after n = step updates, so that young averages forget their start.

@@ -204,6 +204,33 @@ TEST(LearningRate, WarmsUpLinearlyThenStays) {
   EXPECT_EQ(learning_rate_at(c, 1), 2e-4);
 }
 
+TEST(LearningRate, FallsLinearlyToZeroAtTheEnd) {
+  TrainConfig c;
+  c.learning_rate = 2e-4;
+  c.warmup = 0;
+  c.steps = 10'000;
+  c.decay = 4000;
+  EXPECT_EQ(learning_rate_at(c, 6001), 2e-4);
+  EXPECT_DOUBLE_EQ(learning_rate_at(c, 6002), 2e-4 * 3999 / 4000);
+  EXPECT_DOUBLE_EQ(learning_rate_at(c, 8001), 1e-4);
+  EXPECT_DOUBLE_EQ(learning_rate_at(c, 10'000), 5e-8) << "the last step learns";
+  EXPECT_EQ(learning_rate_at(c, 10'001), 0);
+  c.decay = 0;
+  EXPECT_EQ(learning_rate_at(c, 10'000), 2e-4);
+}
+
+// A short run may rise and fall without ever reaching its rate.
+TEST(LearningRate, IsTheLowerOfRiseAndFall) {
+  TrainConfig c;
+  c.learning_rate = 1;
+  c.steps = 10;
+  c.warmup = c.decay = 20;
+  EXPECT_DOUBLE_EQ(learning_rate_at(c, 1), 1.0 / 20);
+  EXPECT_DOUBLE_EQ(learning_rate_at(c, 5), 5.0 / 20);
+  EXPECT_DOUBLE_EQ(learning_rate_at(c, 6), 5.0 / 20);
+  EXPECT_DOUBLE_EQ(learning_rate_at(c, 10), 1.0 / 20);
+}
+
 TEST(EmaDecay, RisesToItsLimit) {
   TrainConfig c;
   c.ema = 0.9999;

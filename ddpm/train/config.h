@@ -40,6 +40,7 @@ struct TrainConfig {
   cpu::Recompute recompute = cpu::Recompute::none;  // memory or time; the weights are the same
   double learning_rate = 2e-4;
   std::int64_t warmup = 5000;  // steps of linear warm-up
+  std::int64_t decay = 0;      // last steps, over which the learning rate falls to zero; 0 = off
   double ema = 0.9999;         // decay; warm-up min(ema, (1 + n) / (10 + n))
   double clip = 1;             // global gradient norm; 0 = off
   std::int64_t save_every = 1000, sample_every = 1000, eval_every = 1000;

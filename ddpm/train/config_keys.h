@@ -105,6 +105,7 @@ void visit_train(TrainConfig& train, Visitor&& visit) {
   visit("train", "recompute", train.recompute);
   visit("train", "learning_rate", train.learning_rate, Reals{0, 1, true, false});
   visit("train", "warmup", train.warmup, Integers{0, kMaxSteps});
+  visit("train", "decay", train.decay, Integers{0, kMaxSteps});
   visit("train", "ema", train.ema, Reals{0, 1, false, true});
   visit("train", "clip", train.clip, Reals{0, 1e9});
   visit("train", "save_every", train.save_every, Integers{1, kMaxSteps});

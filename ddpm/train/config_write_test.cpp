@@ -72,6 +72,7 @@ RunConfig any_config() {
   c.train.batch = *rc::gen::inRange(1, 1000);
   c.train.recompute = *rc::gen::element(cpu::Recompute::none, cpu::Recompute::blocks);
   c.train.learning_rate = real_in(0, 1);
+  c.train.decay = *rc::gen::inRange<std::int64_t>(0, 4294967296);
   c.train.ema = real_in(0, 1);
   c.train.clip = real_in(0, 1e9);
   c.train.score_every = *rc::gen::inRange<std::int64_t>(0, 4294967296);

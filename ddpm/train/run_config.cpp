@@ -11,11 +11,12 @@
 namespace ddpm {
 namespace {
 
-// A score changes no weight, and each says what it is.
+// A score changes no weight, and each says what it is. Where a rate falls is counted from the last
+// step, so `decay` is as free as `steps`.
 const std::set<std::string> kFree = {
-    "train.steps",       "train.save_every", "train.sample_every", "train.keep",
-    "train.micro_batch", "train.recompute",  "train.score_every",  "train.score_features",
-    "train.score_count", "train.score_plan", "train.keep_best"};
+    "train.steps",          "train.decay",       "train.save_every", "train.sample_every",
+    "train.keep",           "train.micro_batch", "train.recompute",  "train.score_every",
+    "train.score_features", "train.score_count", "train.score_plan", "train.keep_best"};
 
 // Calls f(line, "table.key", value) for each line that config_text() writes; other lines have no
 // key. Strings are escaped there, so a line is a line.

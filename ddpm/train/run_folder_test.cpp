@@ -46,6 +46,7 @@ Error error_of(F f) {
 TEST(ResultConfig, LeavesOutOnlyWhatMayChange) {
   RunConfig a = fake_config(), b = a;
   b.train.steps = 99;
+  b.train.decay = 50;
   b.train.save_every = 1;
   b.train.sample_every = 1;
   b.train.keep = 9;
