@@ -141,7 +141,8 @@ struct Kernels {
   void (*outer_product)(const OuterProduct&);
 
   void (*transform_input)(const TileTransform&);     // B^T d B
-  void (*transform_gradient)(const TileTransform&);  // A dy A^T
+  void (*transform_input_columns)(const TileColumns&);
+  void (*transform_gradient_columns)(const TileColumns&);  // of A dy A^T
   void (*transform_weight)(const WeightTransform&);
   void (*transform_output)(const TileOutput&);
   void (*transform_weight_gradient)(const WeightGradient&);

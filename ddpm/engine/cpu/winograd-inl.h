@@ -113,9 +113,33 @@ HWY_INLINE void transform_square(const Get& get, const Put& put) {
   }
 }
 
-template <class Axis>
-HWY_INLINE void transform_tiles(const TileTransform& a) {
-  constexpr int kEntries = Axis::kIn * Axis::kIn;
+// The columns kFirst .. kFirst + kCount - 1 of the result alone, one after the other; the same
+// operations as transform_square's, of which the compiler leaves out what no column needs.
+template <class Axis, int kFirst, int kCount, class Get, class Put>
+HWY_INLINE void transform_columns(const Get& get, const Put& put) {
+  constexpr int kIn = Axis::kIn, kOut = Axis::kOut;
+  V half[kCount][kIn];
+#pragma GCC unroll 16
+  for (int r = 0; r < kIn; ++r) {
+    V row[kIn], out[kOut];
+#pragma GCC unroll 16
+    for (int s = 0; s < kIn; ++s) row[s] = get(r * kIn + s);
+    Axis::apply(row, out);
+#pragma GCC unroll 16
+    for (int s = 0; s < kCount; ++s) half[s][r] = out[kFirst + s];
+  }
+#pragma GCC unroll 16
+  for (int s = 0; s < kCount; ++s) {
+    V out[kOut];
+    Axis::apply(half[s], out);
+#pragma GCC unroll 16
+    for (int r = 0; r < kOut; ++r) put(s * kOut + r, out[r]);
+  }
+}
+
+// transform(get, put) of the kEntries pixels of every tile, a vector of channels at a time.
+template <int kEntries, class Transform>
+HWY_INLINE void transform_tiles(const TileTransform& a, const Transform& transform) {
   for (int tile = a.begin; tile < a.end; ++tile) {
     const int image = tile / a.tiles;
     const float* x = a.x + image * a.x_image;
@@ -128,17 +152,41 @@ HWY_INLINE void transform_tiles(const TileTransform& a) {
     for (int block = 0; block < a.channels; block += a.layout.block) {
       const int width = std::min(a.layout.block, a.channels - block);
       for (int c = 0; c < width; c += kWidth) {
-        transform_square<Axis>(
-            [&](int i) HWY_ATTR { return load(from[i] + block + c); },
-            [&](int i, V value) HWY_ATTR { store(value, v + i * a.layout.component_stride + c); });
+        transform([&](int i) HWY_ATTR { return load(from[i] + block + c); },
+                  [&](int i, V value)
+                      HWY_ATTR { store(value, v + i * a.layout.component_stride + c); });
       }
       v += a.layout.block_stride;
     }
   }
 }
 
-void transform_input(const TileTransform& a) { transform_tiles<InputAxis>(a); }
-void transform_gradient(const TileTransform& a) { transform_tiles<GradientAxis>(a); }
+void transform_input(const TileTransform& a) {
+  transform_tiles<36>(
+      a, [](const auto& get, const auto& put) HWY_ATTR { transform_square<InputAxis>(get, put); });
+}
+
+template <class Axis, int kFirst, int kCount>
+HWY_NOINLINE void columns_of(const TileTransform& a) {
+  transform_tiles<Axis::kIn * Axis::kIn>(a, [](const auto& get, const auto& put) HWY_ATTR {
+    transform_columns<Axis, kFirst, kCount>(get, put);
+  });
+}
+
+template <class Axis>
+void choose_columns(const TileColumns& a) {
+  static_assert(kWideColumns == 3);
+  if (a.columns == kWideColumns) {
+    return a.column == 0 ? columns_of<Axis, 0, 3>(a.tiles) : columns_of<Axis, 3, 3>(a.tiles);
+  }
+  constexpr void (*kOne[])(const TileTransform&) = {columns_of<Axis, 0, 1>, columns_of<Axis, 1, 1>,
+                                                    columns_of<Axis, 2, 1>, columns_of<Axis, 3, 1>,
+                                                    columns_of<Axis, 4, 1>, columns_of<Axis, 5, 1>};
+  kOne[a.column](a.tiles);
+}
+
+void transform_input_columns(const TileColumns& a) { choose_columns<InputAxis>(a); }
+void transform_gradient_columns(const TileColumns& a) { choose_columns<GradientAxis>(a); }
 
 inline constexpr std::size_t kLine = 64 / sizeof(float);  // floats of a cache line
 
@@ -295,7 +343,7 @@ template <int W>
 HWY_NOINLINE void tile_outer_of(const TileOuter& a) {
   constexpr int kRows = kWidth == 8 ? 4 : 8;
   constexpr int kPass = 128;  // tiles whose columns stay in L1 while the rows go by
-  for (int k = 0; k < kComponents; ++k) {
+  for (int k = 0; k < a.components; ++k) {
     for (int t = 0; t < a.tiles; t += kPass) {
       const int tiles = std::min(kPass, a.tiles - t);
       const float* d = a.d + k * a.d_component + t * a.d_tile;
@@ -327,7 +375,7 @@ void transform_weight_gradient(const WeightGradient& a) {
       const float* acc = a.acc + r * a.acc_row + column;
       float* dw = a.dw + static_cast<std::size_t>(r) * 9 * width + column;
       transform_square<WeightGradientAxis>(
-          [&](int i) HWY_ATTR { return load(acc + i * a.acc_component); },
+          [&](int i) HWY_ATTR { return load(acc + (i % 6 * 6 + i / 6) * a.acc_component); },
           [&](int i, V value) HWY_ATTR { store(value, dw + i * width); });
     }
   }

@@ -40,6 +40,14 @@ struct TileTransform {
   TileLayout layout;
 };
 
+/// Some columns of the transform of each tile alone: its components 6 * column .. 6 * (column +
+/// columns) - 1 in the order [column][row], which lie in v as if there were no others.
+struct TileColumns {
+  TileTransform tiles;
+  int column, columns;  // kWideColumns from a multiple of it on, or 1
+};
+inline constexpr int kWideColumns = 3;
+
 /// m[k][t][column] = (add: m +) sum over channels of v[k][t][c] * u[k][c][column].
 struct TileProduct {
   const float* v;  // [component][tile][channel] by the strides
@@ -87,6 +95,7 @@ struct WeightTransform {
 /// in the order of the tiles. With `add` it goes on from what acc holds. rows: a multiple of
 /// kOuterRows.
 struct TileOuter {
+  int components;
   const float* v;
   std::size_t v_component, v_tile;
   const float* d;
@@ -97,7 +106,7 @@ struct TileOuter {
   bool add;
 };
 
-/// dw[row][tap][column] = G^T acc G.
+/// dw[row][tap][column] = G^T acc G; acc's components in the order [column][row].
 struct WeightGradient {
   const float* acc;
   std::size_t acc_component, acc_row;
