@@ -32,37 +32,60 @@ void wait_for_change(const std::atomic<T>& value, T old) {
   value.wait(old, std::memory_order_acquire);
 }
 
-}  // namespace
-
-// One loop is one generation. `ticket` holds the generation and how many of its tasks are still to
-// be drawn, so that a worker that wakes up late finds nothing to draw and the caller need not wait
-// for it: a loop ends when its tasks are done, not when every worker has looked. Who has drawn a
-// ticket may read call, body and tasks until it counts its task as done.
-struct ThreadPool::State {
-  std::vector<std::thread> workers;
-  Call call = nullptr;
-  void* body = nullptr;
-  int tasks = 0;
+// A worker's share of a loop: neighbouring tasks, so that it meets the same images in loop after
+// loop, whose values its caches hold. It begins with its own share and then helps with the others.
+//
+// One loop is one generation. `ticket` holds the generation and how many of the share's tasks are
+// still to be drawn, so that a worker that wakes up late finds nothing to draw and the caller need
+// not wait for it: a loop ends when its tasks are done, not when every worker has looked. Who has
+// drawn a ticket may read call, body and tasks until it counts its task as done.
+struct alignas(64) Share {
   std::atomic<std::uint64_t> ticket{0};
-  std::atomic<int> done{0};
-  std::atomic<unsigned> generation{0};
-  std::atomic<bool> stop{false};
+
+  void open(unsigned generation, int count) {
+    ticket.store(std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(count),
+                 std::memory_order_release);
+  }
 
   // Draws one of the generation's tasks: the number left before it, or 0 when there is none.
-  std::uint32_t draw(unsigned of_generation) {
+  std::uint32_t draw(unsigned generation) {
     std::uint64_t t = ticket.load(std::memory_order_acquire);
     do {
-      if (t >> 32 != of_generation || static_cast<std::uint32_t>(t) == 0) return 0;
+      if (t >> 32 != generation || static_cast<std::uint32_t>(t) == 0) return 0;
     } while (!ticket.compare_exchange_weak(t, t - 1, std::memory_order_acq_rel,
                                            std::memory_order_acquire));
     return static_cast<std::uint32_t>(t);
   }
+};
+
+}  // namespace
+
+struct ThreadPool::State {
+  explicit State(int threads) : shares(threads) {}
+
+  std::vector<std::thread> workers;
+  std::vector<Share> shares;  // [threads]
+  Call call = nullptr;
+  void* body = nullptr;
+  int tasks = 0;
+  std::atomic<int> done{0};
+  std::atomic<unsigned> generation{0};
+  std::atomic<bool> stop{false};
+
+  int threads() const { return static_cast<int>(shares.size()); }
+  // The first task of a worker's share; of threads(), where the last share ends.
+  int first_task(int count, int worker) const {
+    return static_cast<int>(std::int64_t{count} * worker / threads());
+  }
 
   void draw_all(unsigned of_generation, int worker) {
-    while (const std::uint32_t left = draw(of_generation)) {
-      const int total = tasks;
-      call(body, total - static_cast<int>(left), worker);
-      if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == total) done.notify_one();
+    for (int i = 0; i < threads(); ++i) {
+      const int owner = (worker + i) % threads();
+      while (const std::uint32_t left = shares[owner].draw(of_generation)) {
+        const int total = tasks;
+        call(body, first_task(total, owner + 1) - static_cast<int>(left), worker);
+        if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == total) done.notify_one();
+      }
     }
   }
 
@@ -76,19 +99,21 @@ struct ThreadPool::State {
 
   unsigned publish(int count) {
     const unsigned next = generation.load(std::memory_order_relaxed) + 1;
-    ticket.store(std::uint64_t{next} << 32 | static_cast<std::uint32_t>(count),
-                 std::memory_order_release);
+    for (int w = 0; w < threads(); ++w) {
+      shares[w].open(next, first_task(count, w + 1) - first_task(count, w));
+    }
     generation.store(next, std::memory_order_release);
     generation.notify_all();
     return next;
   }
 };
 
-ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+ThreadPool::ThreadPool(int threads) {
   if (threads < 1 || threads > 1024) {
     throw Error("[base] threads: got {}, expected 1..1024; try --threads {}", threads,
                 default_threads());
   }
+  state_ = std::make_unique<State>(threads);
   for (int i = 1; i < threads; ++i) {
     state_->workers.emplace_back([state = state_.get(), i] { state->work(i); });
   }
@@ -100,7 +125,7 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-int ThreadPool::threads() const { return static_cast<int>(state_->workers.size()) + 1; }
+int ThreadPool::threads() const { return state_->threads(); }
 
 void ThreadPool::run(int tasks, Call call, void* body) {
   if (tasks <= 0) return;

@@ -1,5 +1,5 @@
-// Arrays of floats that begin on a cache line, so that no vector of them lies across two; large ones
-// on a huge page, so that going through them seldom waits for an address to be translated.
+// Arrays of floats that begin on a cache line, so that no vector of them lies across two; large
+// ones on a huge page, so that going through them seldom waits for an address to be translated.
 #pragma once
 
 #include <cstddef>
