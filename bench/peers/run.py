@@ -173,6 +173,8 @@ def about(args, have, results):
     peaks = [row[table.US]["peak"] for row in results.values() if table.US in row]
     peak = f", FMA peak {max(peaks):.0f} GFLOP/s" if peaks else ""
     amx = "AMX" if has_flag("amx_tile") else "no AMX"
+    if "ONEDNN_MAX_CPU_ISA" in os.environ:  # one that peers obey
+        amx += f" (ONEDNN_MAX_CPU_ISA={os.environ['ONEDNN_MAX_CPU_ISA']})"
     return [f"{cpu_name()}, {args.threads} threads, {amx}{peak}; {ours}; {peers}; Python {platform.python_version()}.",
             f"Medians of rounds in turn: {args.rounds}. Training is forward, backward, clip, Adam and EMA."]
 
