@@ -140,6 +140,18 @@ TEST_F(Codec, ALimitOfBytesIsKeptAndUsed) {
   }
 }
 
+// Hints are bits too; the last byte is filled up.
+TEST_F(Codec, ATraceCountsEveryBitOfThePayload) {
+  std::vector<WalkTrace> seen;
+  CompressOptions options;
+  options.trace = [&](const WalkTrace& point) { seen.push_back(point); };
+  const std::string bytes = packed({image(5)}, CodecMode::lossy, options);
+  const auto payload = static_cast<double>(bytes.size() - 8);
+  ASSERT_GT(payload, 8);
+  EXPECT_LE(seen.back().bits, 8 * payload);
+  EXPECT_GT(seen.back().bits, 8 * payload - 8);
+}
+
 TEST_F(Codec, AWalkEndsAtTheFirstTimeThatIsGoodEnough) {
   const Image nine_tiles = image(1, 24, 24);
   std::vector<WalkTrace> seen;

@@ -11,8 +11,10 @@ namespace ddpm {
 namespace {
 
 constexpr double kRidge = 1e-3;         // of the diagonal: neighbours may always be right
-constexpr std::size_t kSamples = 1000;  // of a context; more change nothing
-constexpr double kLeastWidth = 0.1, kMostWidth = 64, kWidthStep = 1.15;  // levels
+constexpr std::size_t kSamples = 4000;  // of a context; more change nothing
+constexpr double kPrior = 3;            // samples' worth of all contexts' mixture in each
+constexpr int kRounds = 40;             // of expectation and maximisation
+constexpr std::size_t kScales = kMixtureScales.size();
 
 using Neighbours = std::array<std::int32_t, 4>;
 
@@ -22,11 +24,8 @@ struct Sample {
 };
 using Samples = std::vector<Sample>;
 
-// The best scale of a context's samples.
-struct ContextFit {
-  std::uint32_t scale_q16 = 1 << 16;
-  double bits = 0;  // a sample
-};
+using Weights = std::array<double, kScales>;
+using Likelihoods = std::vector<Weights>;  // of each sample, by scale
 
 template <class Visit>
 void for_levels(const Neighbours& neighbours, Shape shape, std::span<const Item> items,
@@ -73,29 +72,62 @@ Neighbours fit_neighbours(Shape shape, std::span<const Item> items, std::span<co
   return neighbours;
 }
 
-double bits_of(const Samples& samples, const CdfTable& cdf, std::uint32_t scale_q16) {
-  double bits = 0;
+Likelihoods likelihoods_of(const Samples& samples) {
+  Likelihoods likelihoods;
   for (const Sample& sample : samples) {
-    const BinModel model(cdf, sample.mean_q16, scale_q16, 0, 255);
-    bits += kPrecision - std::numbers::log2e * exact::log(model.interval(sample.level).size);
+    Weights& row = likelihoods.emplace_back();
+    for (std::size_t k = 0; k < kScales; ++k) {
+      const BinModel model(CdfTable::normal(), sample.mean_q16, kMixtureScales[k], 0, 255);
+      row[k] = model.interval(sample.level).size / double{kWhole};
+    }
   }
-  return bits / static_cast<double>(samples.size());
+  return likelihoods;
 }
 
-ContextFit fit_scale(const Samples& samples, const CdfTable& cdf) {
-  ContextFit best{.bits = 1e30};
-  for (double scale = kLeastWidth; scale < kMostWidth; scale *= kWidthStep) {
-    const auto scale_q16 = static_cast<std::uint32_t>(std::rint(scale * 65536));
-    const double bits = bits_of(samples, cdf, scale_q16);
-    if (bits < best.bits) best = {scale_q16, bits};
+// Expectation and maximisation: the likeliest weights, given as many samples more as `strength` that
+// `prior` has drawn.
+Weights fit_weights(const Likelihoods& samples, const Weights& prior, double strength) {
+  Weights weights = prior;
+  for (int round = 0; round < kRounds; ++round) {
+    Weights next{};
+    for (std::size_t k = 0; k < kScales; ++k) next[k] = strength * prior[k];
+    for (const Weights& row : samples) {
+      double all = 0;
+      for (std::size_t k = 0; k < kScales; ++k) all += weights[k] * row[k];
+      for (std::size_t k = 0; k < kScales; ++k) next[k] += weights[k] * row[k] / all;
+    }
+    for (double& weight : next) weight /= static_cast<double>(samples.size()) + strength;
+    weights = next;
   }
-  return best;
+  return weights;
+}
+
+// In 2^-15; the largest takes what rounding leaves.
+void append_rounded(const Weights& weights, std::vector<std::uint16_t>& rounded) {
+  constexpr int kAll = 1 << 15;
+  int left = kAll;
+  std::array<int, kScales> parts{};
+  for (std::size_t k = 0; k < kScales; ++k) {
+    parts[k] = static_cast<int>(std::rint(weights[k] * kAll));
+    left -= parts[k];
+  }
+  *std::ranges::max_element(parts) += left;
+  for (const int part : parts) rounded.push_back(static_cast<std::uint16_t>(part));
+}
+
+double bits_of(const Samples& samples, const NormalMixture& mixture) {
+  double bits = 0;
+  for (const Sample& sample : samples) {
+    const MixtureModel model(mixture, sample.mean_q16, 0, 255);
+    bits += kPrecision - std::numbers::log2e * exact::log(model.interval(sample.level).size);
+  }
+  return samples.empty() ? 0 : bits / static_cast<double>(samples.size());
 }
 
 // At most kSamples a context, evenly, and what share of all levels is in each.
 struct Sorted {
-  std::vector<Samples> contexts = std::vector<Samples>(kLevelContexts);
-  std::vector<double> shares = std::vector<double>(kLevelContexts);
+  std::vector<Samples> contexts = std::vector<Samples>(kMixtureContexts);
+  std::vector<double> shares = std::vector<double>(kMixtureContexts);
 };
 Sorted sort_levels(const Neighbours& neighbours, Shape shape, std::span<const Item> items,
                    std::span<const float> x0) {
@@ -103,12 +135,13 @@ Sorted sort_levels(const Neighbours& neighbours, Shape shape, std::span<const It
   for_levels(neighbours, shape, items, x0,
              [&](const LevelPlaces& places, std::size_t i, int level) {
                const LevelPlace place = places.at(i);
-               sorted.contexts[place.context].push_back(
+               const int context = place.energy * kContexts + place.context;
+               sorted.contexts[context].push_back(
                    {static_cast<std::uint8_t>(level), place.mean_q16});
-               sorted.shares[place.context] += 1;
+               sorted.shares[context] += 1;
              });
   const double count = static_cast<double>(x0.size());
-  for (int c = 0; c < kLevelContexts; ++c) {
+  for (int c = 0; c < kMixtureContexts; ++c) {
     Samples& samples = sorted.contexts[c];
     sorted.shares[c] /= count;
     if (samples.size() <= kSamples) continue;
@@ -118,24 +151,18 @@ Sorted sort_levels(const Neighbours& neighbours, Shape shape, std::span<const It
   return sorted;
 }
 
-FittedDecoder fit_shape(const Sorted& sorted, bool logistic) {
-  constexpr std::size_t kFew = 30;
-  const CdfTable& cdf = logistic ? CdfTable::logistic() : CdfTable::normal();
-  FittedDecoder fitted{.decoder = {.logistic = logistic}, .bits = 0};
-  std::uint32_t before = 1 << 16;  // a context that is hardly seen is like the one with less energy
-  for (int c = 0; c < kLevelContexts; ++c) {
-    const Samples& samples = sorted.contexts[c];
-    if (c >= 8) before = fitted.decoder.scale_q16[c - 8];
-    ContextFit fit{before, 0};
-    if (samples.size() >= kFew) {
-      fit = fit_scale(samples, cdf);
-    } else if (!samples.empty()) {
-      fit.bits = bits_of(samples, cdf, before);
-    }
-    fitted.decoder.scale_q16[c] = fit.scale_q16;
-    fitted.bits += sorted.shares[c] * fit.bits;
+// The mixture of all contexts, from some samples of each as they are shared out.
+Weights fit_all(const std::vector<Likelihoods>& contexts, const std::vector<double>& shares) {
+  constexpr double kAll = 20'000;
+  Likelihoods some;
+  for (std::size_t c = 0; c < contexts.size(); ++c) {
+    const auto most = static_cast<std::size_t>(kAll * shares[c]);
+    const std::size_t count = std::min(contexts[c].size(), most);
+    for (std::size_t k = 0; k < count; ++k) some.push_back(contexts[c][k]);
   }
-  return fitted;
+  Weights even;
+  even.fill(1.0 / kScales);
+  return fit_weights(some, even, 1);
 }
 
 }  // namespace
@@ -145,11 +172,17 @@ FittedDecoder fit_decoder(int time, Shape shape, std::span<const Item> items,
   DDPM_CHECK(!items.empty() && x0.size() == items.size() * shape.size());
   const Neighbours neighbours = fit_neighbours(shape, items, x0);
   const Sorted sorted = sort_levels(neighbours, shape, items, x0);
-  const FittedDecoder normal = fit_shape(sorted, false), logistic = fit_shape(sorted, true);
-  FittedDecoder best = normal.bits <= logistic.bits ? normal : logistic;
-  best.decoder.time = time;
-  best.decoder.neighbours = neighbours;
-  return best;
+  std::vector<Likelihoods> likelihoods;
+  for (const Samples& samples : sorted.contexts) likelihoods.push_back(likelihoods_of(samples));
+  const Weights all = fit_all(likelihoods, sorted.shares);
+  FittedDecoder fitted{.decoder = {.time = time, .neighbours = neighbours}, .bits = 0};
+  std::vector<std::uint16_t>& weights = fitted.decoder.weights_q15;
+  for (std::size_t c = 0; c < likelihoods.size(); ++c) {
+    append_rounded(fit_weights(likelihoods[c], all, kPrior), weights);
+    const auto row = std::span(weights).last(kScales);
+    fitted.bits += sorted.shares[c] * bits_of(sorted.contexts[c], {kMixtureScales, row});
+  }
+  return fitted;
 }
 
 }  // namespace ddpm

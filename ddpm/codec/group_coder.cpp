@@ -19,8 +19,15 @@ std::span<const int> times_of(const CodecTables& tables, CodecMode mode) {
                                                                  : tables.progressive;
 }
 
+// Bits for each expected one. Where levels follow, what was not sent costs as much again; where a
+// step is followed by another it is sent later.
+constexpr double kSpending = 0.9, kLossySpending = 0.8;
+
 WalkOptions walk_options(Predictor& predictor, const GroupKey& key) {
-  return {times_of(predictor.model().tables, key.mode), key.seed, key.first_item, key.transmitter};
+  const CodecTables& tables = predictor.model().tables;
+  const bool apart = key.mode == CodecMode::lossless || key.mode == CodecMode::chain;
+  return {times_of(tables, key.mode), key.seed, key.first_item, key.transmitter,
+          apart || tables.format == 1 ? kSpending : kLossySpending};
 }
 
 double square_error(const Walk& walk, const std::vector<Floats>& targets) {
@@ -61,7 +68,7 @@ void send_walk(Walk& walk, const std::vector<Floats>& targets, std::vector<BitWr
     if (walk.time() <= options.upto) return;
     for (std::size_t i = 0; i < targets.size(); ++i) {
       BitWriter& writer = writers[writers.size() == 1 ? 0 : i];
-      walk.send_hint(i, targets[i], writer);
+      bits += walk.send_hint(i, targets[i], writer);
       while (walk.steps_left(i) > 0) {
         bits += walk.send_step(i, targets[i], writer);
         if (writer.bits() / 8 > options.max_bytes) return;

@@ -10,19 +10,35 @@
 namespace ddpm {
 namespace {
 
-constexpr std::array<std::int64_t, 7> kEnergies = {1, 3, 6, 12, 24, 48, 96};  // half levels
+constexpr std::array<std::int64_t, kEnergies - 1> kEnergyLimits = {1, 3, 6, 12, 24, 48, 96};  // half levels
 
 int energy_class(const std::array<std::int32_t, 4>& errors) {
   const auto size = [&](int k) { return std::abs(std::int64_t{errors[k]}); };
   const std::int64_t energy = size(0) + size(1) + (size(2) + size(3)) / 2;
   int which = 0;
-  while (which < 7 && energy > kEnergies[which] << 15) ++which;
+  while (which < 7 && energy > kEnergyLimits[which] << 15) ++which;
   return which;
 }
 
-BinModel model_of(const LevelDecoder& decoder, const LevelPlace& place) {
+BinModel one_scale(const LevelDecoder& decoder, const LevelPlace& place) {
   const CdfTable& cdf = decoder.logistic ? CdfTable::logistic() : CdfTable::normal();
-  return {cdf, place.mean_q16, decoder.scale_q16[place.context], 0, 255};
+  // Two classes of activity are one here; the bit of the limits stays.
+  const int surroundings = (place.context & 8) >> 1 | (place.context & 7) >> 1;
+  return {cdf, place.mean_q16, decoder.scale_q16[place.energy * 8 + surroundings], 0, 255};
+}
+
+MixtureModel mixture(const LevelDecoder& decoder, const LevelPlace& place) {
+  const auto row = static_cast<std::size_t>(place.energy * kContexts + place.context);
+  return {{kMixtureScales, std::span(decoder.weights_q15)
+                               .subspan(row * kMixtureScales.size(), kMixtureScales.size())},
+          place.mean_q16, 0, 255};
+}
+
+// Calls use(model) with the model of a level.
+template <class Use>
+void with_model(const LevelDecoder& decoder, const LevelPlace& place, Use use) {
+  if (decoder.weights_q15.empty()) return use(one_scale(decoder, place));
+  use(mixture(decoder, place));
 }
 
 }  // namespace
@@ -36,21 +52,15 @@ std::vector<std::int32_t> level_means(std::span<const float> x0) {
   return means;
 }
 
-std::vector<std::uint8_t> level_surroundings(std::span<const float> x0, Shape shape) {
-  std::vector<std::uint8_t> surroundings(x0.size());
-  contexts_of(x0, shape, surroundings);
-  // Two classes of activity are one here; the bit of the limits stays.
-  for (std::uint8_t& context : surroundings) context = (context & 8) >> 1 | (context & 7) >> 1;
-  return surroundings;
-}
-
 LevelPlaces::LevelPlaces(const std::array<std::int32_t, 4>& neighbours, std::span<const float> x0,
                          Shape shape, std::span<const std::uint8_t> levels)
     : neighbours_(neighbours),
       means_(level_means(x0)),
-      surroundings_(level_surroundings(x0, shape)),
+      contexts_(x0.size()),
       shape_(shape),
-      levels_(levels) {}
+      levels_(levels) {
+  contexts_of(x0, shape, contexts_);
+}
 
 std::array<std::int32_t, 4> LevelPlaces::errors(std::size_t i) const {
   const auto width = static_cast<std::size_t>(shape_.w);
@@ -68,7 +78,7 @@ LevelPlace LevelPlaces::at(std::size_t i) const {
   const std::array<std::int32_t, 4> wrong = errors(i);
   std::int64_t correction = 0;
   for (int k = 0; k < 4; ++k) correction += std::int64_t{neighbours_[k]} * wrong[k];
-  return {energy_class(wrong) * 8 + surroundings_[i],
+  return {energy_class(wrong), contexts_[i],
           means_[i] + static_cast<std::int32_t>(correction >> 16)};
 }
 
@@ -76,7 +86,8 @@ void push_levels(const LevelDecoder& decoder, std::span<const float> x0, Shape s
                  std::span<const std::uint8_t> levels, Rans& rans) {
   const LevelPlaces places(decoder.neighbours, x0, shape, levels);
   for (std::size_t i = levels.size(); i-- > 0;) {
-    rans.push(model_of(decoder, places.at(i)).interval(levels[i]));
+    with_model(decoder, places.at(i),
+               [&](const auto& model) { rans.push(model.interval(levels[i])); });
   }
 }
 
@@ -89,10 +100,11 @@ std::size_t pop_levels(const LevelDecoder& decoder, std::span<const float> x0, S
       levels[i] = static_cast<std::uint8_t>((places.mean_q16(i) + 32768) >> 16);
       continue;
     }
-    const BinModel model = model_of(decoder, places.at(i));
-    const std::int64_t level = model.find(rans.peek());
-    rans.pop(model.interval(level));
-    levels[i] = static_cast<std::uint8_t>(level);
+    with_model(decoder, places.at(i), [&](const auto& model) {
+      const std::int64_t level = model.find(rans.peek());
+      rans.pop(model.interval(level));
+      levels[i] = static_cast<std::uint8_t>(level);
+    });
     right = i + 1;
   }
   return right;

@@ -10,11 +10,17 @@
 #include <vector>
 
 #include "ddpm/base/shape.h"
+#include "ddpm/codec/context.h"
 #include "ddpm/entropy/rans.h"
 
 namespace ddpm {
 
-inline constexpr int kLevelContexts = 64;
+inline constexpr int kEnergies = 8;
+/// Of decoders with one scale a context, and of those with a mixture.
+inline constexpr int kLevelContexts = 64, kMixtureContexts = kEnergies * kContexts;
+/// 2^16 times the scales of a mixture, in levels: 0.12 * 1.75^k.
+inline constexpr std::array<std::uint32_t, 12> kMixtureScales = {
+    7864, 13763, 24084, 42148, 73758, 129077, 225885, 395298, 691772, 1210601, 2118552, 3707465};
 
 /// p(x_0 | x_t) at one time, fitted by ddpm/codec/calibrate.h.
 struct LevelDecoder {
@@ -24,6 +30,9 @@ struct LevelDecoder {
   std::array<std::int32_t, 4> neighbours = {};
   /// 2^16 times the scale in levels, by context.
   std::vector<std::uint32_t> scale_q16 = std::vector<std::uint32_t>(kLevelContexts, 1 << 16);
+  /// Or, where there are any, a mixture of normals: of each context 2^15 times the weights of
+  /// kMixtureScales.
+  std::vector<std::uint16_t> weights_q15 = {};
 
   bool operator==(const LevelDecoder&) const = default;
 };
@@ -31,12 +40,11 @@ struct LevelDecoder {
 /// What the network says of levels in units of 2^-16: round(2^16 (x0 + 1) 127.5). x0 in [-1, 1].
 std::vector<std::int32_t> level_means(std::span<const float> x0);
 
-/// Of each level: a number below 8 from what x0 looks like around it (context.h).
-std::vector<std::uint8_t> level_surroundings(std::span<const float> x0, Shape shape);
-
-/// The context and the corrected mean of one level, from the levels before it in its plane.
+/// What is known of one level: how wrong the network was at the levels before it in its plane, what
+/// x0 looks like around it (context.h), and its corrected mean.
 struct LevelPlace {
-  int context;
+  int energy;   // below kEnergies
+  int context;  // below kContexts
   std::int32_t mean_q16;
 };
 
@@ -53,7 +61,7 @@ class LevelPlaces {
  private:
   std::array<std::int32_t, 4> neighbours_;
   std::vector<std::int32_t> means_;
-  std::vector<std::uint8_t> surroundings_;
+  std::vector<std::uint8_t> contexts_;
   Shape shape_;
   std::span<const std::uint8_t> levels_;
 };

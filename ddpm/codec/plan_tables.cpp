@@ -144,7 +144,10 @@ CodecTables nominal_tables(const Schedule& schedule) {
     // log2(sigma sqrt(2 pi e)), the entropy of a normal.
     measured.decoder_bits.push_back(2 * kHalfLog2E * exact::log(scale * 4.1327313541224929));
   }
-  return plan_tables(schedule, measured);
+  CodecTables tables =
+      plan_tables(schedule, measured, {.progressive = 100, .lossless = 100, .chain = 250});
+  tables.format = 1;
+  return tables;
 }
 
 }  // namespace ddpm

@@ -11,7 +11,7 @@
 namespace ddpm {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr double kMostError = 4;  // of x0 in [-1, 1]
 
 double log_snr(const Schedule& schedule, int t) {
@@ -33,25 +33,48 @@ bool falls(const std::vector<int>& times, int T) {
   return !times.empty();
 }
 
+void read_scales(KeyReader& keys, const std::string& file, LevelDecoder& decoder) {
+  const std::vector<int> scales = keys.integers("scale_q16", {});
+  if (scales.size() != kLevelContexts) refuse(file, "a decoder of another size");
+  for (int k = 0; k < kLevelContexts; ++k) {
+    if (scales[k] < 1) refuse(file, "a scale out of range");
+    decoder.scale_q16[k] = static_cast<std::uint32_t>(scales[k]);
+  }
+}
+
+void read_weights(KeyReader& keys, const std::string& file, LevelDecoder& decoder) {
+  constexpr std::size_t kScales = kMixtureScales.size();
+  constexpr int kAll = 1 << 15;
+  const std::vector<int> weights = keys.integers("weights_q15", {});
+  if (weights.size() != kMixtureContexts * kScales) refuse(file, "a decoder of another size");
+  int left = 0;
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    if (k % kScales == 0) left = kAll;
+    if (weights[k] < 0 || weights[k] > left) refuse(file, "weights that are no shares");
+    left -= weights[k];
+    if (k % kScales + 1 == kScales && left != 0) refuse(file, "weights that are no shares");
+    decoder.weights_q15.push_back(static_cast<std::uint16_t>(weights[k]));
+  }
+}
+
 LevelDecoder read_decoder(const Json& json, const std::string& file) {
   KeyReader keys(json, file);
   LevelDecoder decoder;
   decoder.time = keys.integer("time", 0);
-  decoder.logistic = keys.word("shape", "normal") == "logistic";
+  const std::string shape = keys.word("shape", "normal");
+  decoder.logistic = shape == "logistic";
   const std::vector<int> neighbours = keys.integers("neighbours", {});
-  const std::vector<int> scales = keys.integers("scale_q16", {});
-  keys.only_words("shape", {"normal", "logistic"});
-  keys.finish();
-  if (neighbours.size() != 4 || scales.size() != kLevelContexts) {
-    refuse(file, "a decoder of another size");
+  keys.only_words("shape", {"normal", "logistic", "mixture"});
+  if (shape == "mixture") {
+    read_weights(keys, file, decoder);
+  } else {
+    read_scales(keys, file, decoder);
   }
+  keys.finish();
+  if (neighbours.size() != 4) refuse(file, "a decoder of another size");
   for (int k = 0; k < 4; ++k) {
     if (std::abs(neighbours[k]) > 1 << 17) refuse(file, "neighbours out of range");
     decoder.neighbours[k] = neighbours[k];
-  }
-  for (int k = 0; k < kLevelContexts; ++k) {
-    if (scales[k] < 1) refuse(file, "a scale out of range");
-    decoder.scale_q16[k] = static_cast<std::uint32_t>(scales[k]);
   }
   return decoder;
 }
@@ -82,10 +105,14 @@ Json integers(const auto& values) {
 }
 
 Json decoder_json(const LevelDecoder& decoder) {
-  return json_object({{"time", json_integer(decoder.time)},
-                      {"shape", json_string(decoder.logistic ? "logistic" : "normal")},
-                      {"neighbours", integers(decoder.neighbours)},
-                      {"scale_q16", integers(decoder.scale_q16)}});
+  const bool mixture = !decoder.weights_q15.empty();
+  const char* shape = mixture ? "mixture" : decoder.logistic ? "logistic" : "normal";
+  return json_object(
+      {{"time", json_integer(decoder.time)},
+       {"shape", json_string(shape)},
+       {"neighbours", integers(decoder.neighbours)},
+       {mixture ? "weights_q15" : "scale_q16",
+        mixture ? integers(decoder.weights_q15) : integers(decoder.scale_q16)}});
 }
 
 }  // namespace
@@ -116,7 +143,9 @@ const LevelDecoder& CodecTables::decoder_of(int time) const {
 CodecTables read_tables(const Json& json, const Schedule& schedule, const std::string& file) {
   KeyReader keys(json, file);
   CodecTables tables;
-  if (keys.integer("format", 0) != kFormat) refuse(file, "another format; or try a newer ddpm");
+  tables.format = keys.integer("format", 0);
+  if (tables.format < 1 || tables.format > kFormat)
+    refuse(file, "another format; or try a newer ddpm");
   tables.times = keys.integers("times", {});
   const std::vector<double> errors = keys.reals("errors", {});
   tables.progressive = keys.integers("progressive", {});
@@ -144,7 +173,7 @@ Json tables_json(const CodecTables& tables) {
     for (const double e : row) errors.push_back(json_real(e));
   }
   for (const LevelDecoder& decoder : tables.decoders) decoders.push_back(decoder_json(decoder));
-  return json_object({{"format", json_integer(kFormat)},
+  return json_object({{"format", json_integer(tables.format)},
                       {"times", integers(tables.times)},
                       {"errors", json_list(std::move(errors))},
                       {"progressive", integers(tables.progressive)},

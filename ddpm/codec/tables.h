@@ -16,6 +16,8 @@ namespace ddpm {
 using ContextErrors = std::array<double, kContexts>;
 
 struct CodecTables {
+  /// What the walks and chains go by: 1, of the first tables and of models without any, or 2.
+  int format = 2;
   std::vector<int> times;             // increasing, within 1..T
   std::vector<ContextErrors> errors;  // E (x0 - x0 read from x_t)^2 at each of them, by context
   // The network is asked at these times, decreasing: progressive files (to the last detail), single
@@ -49,7 +51,7 @@ struct Measured {
 
 /// How often the network is asked; fewer when there are fewer times.
 struct Calls {
-  int progressive = 100, lossless = 100, chain = 250;
+  int progressive = 250, lossless = 250, chain = 250;
 };
 
 /// Chooses the times by dynamic programming (optimal_times) over what jumps cost: chain and

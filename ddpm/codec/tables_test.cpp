@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "ddpm/base/error.h"
+#include "ddpm/base/file.h"
 #include "ddpm/codec/calibrate.h"
 #include "ddpm/codec/codec.h"
 #include "ddpm/codec/gaussian_for_test.h"
@@ -34,6 +35,27 @@ TEST(CodecTables, AreReadBackAsTheyWereWritten) {
   EXPECT_EQ(read_tables(json, kSchedule, "x"), tables);
 }
 
+std::vector<std::uint16_t> some_weights() {
+  std::vector<std::uint16_t> weights(kMixtureContexts * kMixtureScales.size());
+  for (std::size_t i = 0; i < weights.size(); i += 4) weights[i] = i % 12 == 0 ? 10'924 : 10'922;
+  return weights;
+}
+
+TEST(CodecTables, OfMixturesAndOfBothFormatsAreReadBack) {
+  for (const int format : {1, 2}) {
+    CodecTables tables = nominal();
+    tables.format = format;
+    tables.decoders[0] = {.time = tables.decoders[0].time, .weights_q15 = some_weights()};
+    const std::string text = write_json(tables_json(tables));
+    EXPECT_EQ(read_tables(value_or_throw(parse_json(text, "x")), kSchedule, "x"), tables);
+  }
+}
+
+// Files of a model that was never calibrated are read by these, in every later version.
+TEST(CodecTables, OfAModelThatNobodyMeasuredStayAsTheyWere) {
+  EXPECT_EQ(sha256_hex(write_json(tables_json(nominal()))), "312b51c9c22dcd63728a72f6cfd8866a08310fa5270f07453b84e7b5f9d21be3");
+}
+
 TEST(CodecTables, ThatContradictThemselvesAreRefused) {
   const auto refused = [](auto change) {
     CodecTables tables = nominal();
@@ -51,6 +73,16 @@ TEST(CodecTables, ThatContradictThemselvesAreRefused) {
   refused([](CodecTables& t) { t.decoders.clear(); });
   refused([](CodecTables& t) { t.decoders[0].scale_q16[5] = 0; });
   refused([](CodecTables& t) { t.decoders[0].neighbours[0] = 1 << 20; });
+  refused([](CodecTables& t) { t.format = 3; });
+  refused([](CodecTables& t) { t.decoders[0].weights_q15 = {1 << 15}; });
+  refused([](CodecTables& t) {
+    t.decoders[0].weights_q15 = some_weights();
+    ++t.decoders[0].weights_q15[17];
+  });
+  refused([](CodecTables& t) {
+    t.decoders[0].weights_q15 = some_weights();
+    t.decoders[0].weights_q15[5] = 60'000;
+  });
   EXPECT_THROW(read_tables(json_object({}), kSchedule, "x"), Error);
   EXPECT_THROW(read_tables(json_integer(1), kSchedule, "x"), Error);
 }

@@ -13,16 +13,17 @@
 namespace ddpm {
 namespace {
 
-// Bits given to a step for each bit of KL divergence that is expected of it.
-constexpr double kSpending = 0.9;
 // Expected bits per element above which a stage is cut into more steps: an index that says much at
 // once says it at a worse price.
 constexpr double kLargestStep = 0.04;
 // But no step is expected to take fewer bits than these, which pay for an atom.
 constexpr double kSmallestStep = 14;
-// A stage of at least so many expected bits begins with a hint: is the error of the network more or
-// less than the item's scale times the table's? The scale follows by these factors.
-constexpr double kHintedBits = 13, kMore = 1.5, kLess = 0.85;
+// After so many expected bits comes a hint: is the error of the network more or less than the item's
+// scale times the table's? The scale follows by these factors. First hints are worth most: the next
+// wait kLater bits longer each, kMostHinted at most. By tables of format 1 every stage of kFirst has
+// one.
+constexpr double kHinted = 8, kLater = 4, kMostHinted = 60, kFirst = 13;
+constexpr double kMore = 1.5, kLess = 0.85;
 constexpr double kLeastScale = 0.25, kMostScale = 8;
 constexpr int kMostBudget = 60'000;
 constexpr double kMostStepsAStage = 1000;
@@ -97,7 +98,7 @@ void Walk::plan(Item& item) const {
   for (item.next = stage_;; ++item.next) {
     item.snr_step = model.schedule.snr(times_[item.next]) - item.snr;
     bits = expected_bits(item, item.snr_step);
-    if (item.credit + kSpending * bits >= atom_bits_ || item.next + 1 == times_.size()) break;
+    if (item.credit + options_.spending * bits >= atom_bits_ || item.next + 1 == times_.size()) break;
   }
   const double largest = std::max(kSmallestStep, kLargestStep * static_cast<double>(z_.size()));
   item.left = static_cast<int>(std::clamp(std::ceil(bits / largest), 1.0, kMostStepsAStage));
@@ -122,7 +123,7 @@ double Walk::expected_error(std::size_t i) const {
 
 // What is not spent, because an atom more would cost too much, is kept for the next step.
 int Walk::budget(Item& item) const {
-  item.credit += kSpending * expected_bits(item, item.snr_step);
+  item.credit += options_.spending * expected_bits(item, item.snr_step);
   const int most = static_cast<int>(std::clamp(item.credit, 0.0, double{kMostBudget}));
   const int bits = options_.transmitter == Transmitter::hadamard
                        ? hadamard_bits(z_.size(), hadamard_atoms(z_.size(), most))
@@ -153,19 +154,30 @@ void Walk::move(Item& item, std::span<const float> z) const {
   if (--item.left == 0) item.snr = predictor_.model().schedule.snr(times_[item.next]);
 }
 
-bool Walk::takes_hint(const Item& item) const {
-  return item.left > 0 && item.stage_bits >= kHintedBits;
+double Walk::hinted_bits(const Item& item) const {
+  if (predictor_.model().tables.format == 1) return kFirst;
+  return std::min(kHinted + kLater * item.hints, kMostHinted);
+}
+
+// A stage without a hint brings the next one nearer.
+bool Walk::takes_hint(Item& item) const {
+  if (item.left == 0) return false;
+  if (item.unhinted + item.stage_bits >= hinted_bits(item)) return true;
+  if (predictor_.model().tables.format > 1) item.unhinted += item.stage_bits;
+  return false;
 }
 
 void Walk::take_hint(Item& item, bool more) const {
   item.scale = std::clamp(item.scale * (more ? kMore : kLess), kLeastScale, kMostScale);
+  ++item.hints;
+  item.unhinted = 0;
   plan(item);
 }
 
 // More, where the error is nearer to that in the logarithm.
-void Walk::send_hint(std::size_t i, std::span<const float> target, BitWriter& writer) {
+double Walk::send_hint(std::size_t i, std::span<const float> target, BitWriter& writer) {
   Item& item = items_[i];
-  if (!takes_hint(item)) return;
+  if (!takes_hint(item)) return 0;
   double is = 0, expected = 0;
   for (std::size_t k = 0; k < target.size(); ++k) {
     const double miss = double{target[k]} - item.x0[k];
@@ -175,6 +187,7 @@ void Walk::send_hint(std::size_t i, std::span<const float> target, BitWriter& wr
   const bool more = is * is > expected * expected * (kMore * kLess);
   writer.put(more ? 1 : 0, 1);
   take_hint(item, more);
+  return options_.transmitter == Transmitter::ideal ? 0 : 1;
 }
 
 Result<void> Walk::receive_hint(std::size_t i, BitReader& reader) {

@@ -23,6 +23,8 @@ struct WalkOptions {
   std::uint64_t seed = 0;
   std::uint64_t first_item = 0;
   Transmitter transmitter = Transmitter::hadamard;
+  /// Bits given to a step for each bit of KL divergence that is expected of it.
+  double spending = 0.9;
 };
 
 class Walk {
@@ -41,8 +43,9 @@ class Walk {
   int steps_left(std::size_t item) const { return items_[item].left; }
 
   /// Says in a bit, where the stage is worth it, whether the model errs more or less about this
-  /// item than was thought; to be called before the stage's first step.
-  void send_hint(std::size_t item, std::span<const float> target, BitWriter& writer);
+  /// item than was thought; to be called before the stage's first step. Returns the bits, 0 for the
+  /// ideal transmitter, which sends what there is whatever was thought.
+  double send_hint(std::size_t item, std::span<const float> target, BitWriter& writer);
   Result<void> receive_hint(std::size_t item, BitReader& reader);
 
   /// Sends the item's next step towards `target`, x_0 in [-1, 1]: makes the move and returns the
@@ -75,13 +78,16 @@ class Walk {
     double credit = 0;      // bits that may be spent
     double scale = 1;       // of the table's errors, as hints say
     double stage_bits = 0;  // expected until the next time
+    double unhinted = 0;    // expected of the stages since the last hint, without this one
+    int hints = 0;
     int left = 0;
     std::size_t next = 0;      // index of the time where it stops next
     std::uint32_t number = 0;  // of the next step
     bool ended = false, fresh = false;
   };
 
-  bool takes_hint(const Item& item) const;
+  double hinted_bits(const Item& item) const;
+  bool takes_hint(Item& item) const;
   void take_hint(Item& item, bool more) const;
   bool stops(const Item& item) const { return !item.ended && item.next + 1 == stage_; }
   void look(Item& item) const;

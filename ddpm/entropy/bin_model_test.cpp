@@ -132,6 +132,52 @@ TEST(BinModel, ArgumentsOutOfRangeAreBugs) {
   EXPECT_THROW(WindowModel(cdf, 0, 1U << 30), BugError);
 }
 
+RC_GTEST_PROP(MixtureModel, IntervalsAreDisjointCoverAllAndAreFound, ()) {
+  const auto mean = *rc::gen::inRange<std::int64_t>(-(1LL << 26), 1LL << 26);
+  const std::array<std::uint32_t, 3> scales = {1, 1U << *rc::gen::inRange(0, 31),
+                                               1U << *rc::gen::inRange(0, 31)};
+  const auto weight = static_cast<std::uint16_t>(*rc::gen::inRange(0, (1 << 15) + 1));
+  const std::array<std::uint16_t, 3> weights = {
+      0, weight, static_cast<std::uint16_t>((1 << 15) - weight)};
+  const auto count = *rc::gen::inRange<std::int64_t>(1, 257);
+  const MixtureModel model({scales, weights}, mean, -7, count - 8);
+  std::uint32_t start = 0;
+  for (std::int64_t k = -7; k < count - 7; ++k) {
+    const Interval interval = model.interval(k);
+    RC_ASSERT(interval.start == start && interval.size >= 1);
+    RC_ASSERT(model.find(start) == k && model.find(start + interval.size - 1) == k);
+    start += interval.size;
+  }
+  RC_ASSERT(start == kWhole);
+}
+
+// Each side rounds down at both ends of an interval: 2 units.
+TEST(MixtureModel, IntervalsAreTheWeighedSumOfItsParts) {
+  const std::array<std::uint32_t, 2> scales = {45'875, 1'245'184};  // 0.7 and 19
+  const std::array<std::uint16_t, 2> weights = {8192, 24576};
+  const std::int64_t mean = 123 * 65536 + 4567;
+  const MixtureModel model({scales, weights}, mean, 0, 255);
+  const BinModel narrow(CdfTable::normal(), mean, scales[0], 0, 255);
+  const BinModel wide(CdfTable::normal(), mean, scales[1], 0, 255);
+  for (int k = 0; k <= 255; ++k) {
+    const double sum = 0.25 * narrow.interval(k).size + 0.75 * wide.interval(k).size;
+    EXPECT_NEAR(model.interval(k).size, sum, 2) << k;
+  }
+}
+
+TEST(MixtureModel, ArgumentsOutOfRangeAreBugs) {
+  const std::array<std::uint32_t, 2> scales = {65536, 0};
+  const std::array<std::uint16_t, 2> all = {1 << 14, 1 << 14}, one = {1 << 15, 0};
+  const auto make = [](std::span<const std::uint32_t> s, std::span<const std::uint16_t> w,
+                       std::int64_t last) { return MixtureModel({s, w}, 0, 0, last); };
+  const auto scale = std::span(scales).first(1);
+  EXPECT_THROW(make(scales, all, 255), BugError);  // a scale of 0
+  EXPECT_THROW(make(scale, std::span(all).first(1), 255), BugError);
+  EXPECT_THROW(make(scale, one, 255), BugError);
+  EXPECT_THROW(make(scale, std::span(one).first(1), 256), BugError);
+  EXPECT_NO_THROW(make(scale, std::span(one).first(1), 255));
+}
+
 RC_GTEST_PROP(WindowModel, AnyNumberComesBack, ()) {
   const auto& cdf = *rc::gen::arbitrary<bool>() ? CdfTable::normal() : CdfTable::logistic();
   const auto mean = *rc::gen::inRange<std::int64_t>(-(1LL << 40), 1LL << 40);
