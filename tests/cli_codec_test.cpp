@@ -43,31 +43,50 @@ constexpr const char* kModes[] = {"lossy", "progressive", "lossless", "chain"};
 
 // Whatever encodes makes the golden bytes, and whatever decodes the golden pixels. A CPU that lacks
 // an instruction set leaves it out.
-TEST_F(CodecCli, EveryInstructionSetAndThreadCountMakesAndReadsTheGoldenFiles) {
-  int machines = 0;
-  for (const auto& [isa, threads] : kMachines) {
-    const Environment environment{{"DDPM_ISA", isa}};
-    if (ddpm({"--version"}, environment).code != 0) continue;
-    ++machines;
-    for (const std::string mode : kModes) {
-      good({"compress", kModel, "images", "--mode", mode, "-o", "x.ddpc", "--threads", threads},
-           environment);
-      EXPECT_EQ(bytes("x.ddpc"), read_file(kGolden + mode + ".ddpc").value()) << isa << mode;
-      const std::string folder = mode + isa;
-      good({"decompress", kGolden + mode + ".ddpc", "--model", kModel, "-o", folder + "/",
-            "--threads", threads},
-           environment);
-      if (mode != "lossy") {
-        expect_images(folder, 5);
-        continue;
-      }
-      for (int i = 0; i < 5; ++i) {
-        const std::string name = fmt::format("/{:06}.png", i);
-        EXPECT_EQ(pixels(folder + name), value_or_throw(read_png(kGolden + "lossy" + name)).pixels);
-      }
+class CodecGolden : public CodecCli {
+ protected:
+  void expect_golden(const std::string& files, const std::string& model) const {
+    int machines = 0;
+    for (const Machine& machine : kMachines) {
+      if (ddpm({"--version"}, {{"DDPM_ISA", machine.isa}}).code != 0) continue;
+      ++machines;
+      for (const std::string mode : kModes) expect_golden(files, model, mode, machine);
+    }
+    EXPECT_GE(machines, 1);
+  }
+
+ private:
+  void expect_golden(const std::string& files, const std::string& model, const std::string& mode,
+                     const Machine& machine) const {
+    const Environment environment{{"DDPM_ISA", machine.isa}};
+    const Words threads = {"--threads", machine.threads};
+    const auto run = [&](Words words) {
+      words.insert(words.end(), threads.begin(), threads.end());
+      good(words, environment);
+    };
+    run({"compress", model, "images", "--mode", mode, "-o", "x.ddpc"});
+    EXPECT_EQ(bytes("x.ddpc"), read_file(files + mode + ".ddpc").value()) << machine.isa << mode;
+    const std::string folder = mode + machine.isa;
+    run({"decompress", files + mode + ".ddpc", "--model", model, "-o", folder + "/"});
+    if (mode != "lossy") return expect_images(folder, 5);
+    for (int i = 0; i < 5; ++i) {
+      const std::string name = fmt::format("/{:06}.png", i);
+      EXPECT_EQ(pixels(folder + name), value_or_throw(read_png(files + "lossy" + name)).pixels);
     }
   }
-  EXPECT_GE(machines, 1);
+};
+
+TEST_F(CodecGolden, EveryInstructionSetAndThreadCountMakesAndReadsTheFiles) {
+  expect_golden(kGolden, kModel);
+}
+
+// The same network with tables of format 2.
+TEST_F(CodecGolden, EveryInstructionSetAndThreadCountMakesAndReadsTheFilesOfFormat2) {
+  const std::string files = kGolden + "format-2/";
+  std::filesystem::copy(kModel, folder_ / "model", std::filesystem::copy_options::recursive);
+  std::filesystem::copy_file(files + "ddpm.json", folder_ / "model/ddpm.json",
+                             std::filesystem::copy_options::overwrite_existing);
+  expect_golden(files, "model");
 }
 
 TEST_F(CodecCli, AFileFindsItsModelByItsFingerprint) {

@@ -84,8 +84,8 @@ Likelihoods likelihoods_of(const Samples& samples) {
   return likelihoods;
 }
 
-// Expectation and maximisation: the likeliest weights, given as many samples more as `strength` that
-// `prior` has drawn.
+// Expectation and maximisation: the likeliest weights, given as many samples more as `strength`
+// that `prior` has drawn.
 Weights fit_weights(const Likelihoods& samples, const Weights& prior, double strength) {
   Weights weights = prior;
   for (int round = 0; round < kRounds; ++round) {
@@ -132,14 +132,13 @@ struct Sorted {
 Sorted sort_levels(const Neighbours& neighbours, Shape shape, std::span<const Item> items,
                    std::span<const float> x0) {
   Sorted sorted;
-  for_levels(neighbours, shape, items, x0,
-             [&](const LevelPlaces& places, std::size_t i, int level) {
-               const LevelPlace place = places.at(i);
-               const int context = place.energy * kContexts + place.context;
-               sorted.contexts[context].push_back(
-                   {static_cast<std::uint8_t>(level), place.mean_q16});
-               sorted.shares[context] += 1;
-             });
+  for_levels(
+      neighbours, shape, items, x0, [&](const LevelPlaces& places, std::size_t i, int level) {
+        const LevelPlace place = places.at(i);
+        const int context = place.energy * kContexts + place.context;
+        sorted.contexts[context].push_back({static_cast<std::uint8_t>(level), place.mean_q16});
+        sorted.shares[context] += 1;
+      });
   const double count = static_cast<double>(x0.size());
   for (int c = 0; c < kMixtureContexts; ++c) {
     Samples& samples = sorted.contexts[c];

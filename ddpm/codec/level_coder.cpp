@@ -10,7 +10,8 @@
 namespace ddpm {
 namespace {
 
-constexpr std::array<std::int64_t, kEnergies - 1> kEnergyLimits = {1, 3, 6, 12, 24, 48, 96};  // half levels
+constexpr std::array<std::int64_t, kEnergies - 1> kEnergyLimits = {1,  3,  6, 12,
+                                                                   24, 48, 96};  // half levels
 
 int energy_class(const std::array<std::int32_t, 4>& errors) {
   const auto size = [&](int k) { return std::abs(std::int64_t{errors[k]}); };
@@ -29,9 +30,12 @@ BinModel one_scale(const LevelDecoder& decoder, const LevelPlace& place) {
 
 MixtureModel mixture(const LevelDecoder& decoder, const LevelPlace& place) {
   const auto row = static_cast<std::size_t>(place.energy * kContexts + place.context);
-  return {{kMixtureScales, std::span(decoder.weights_q15)
-                               .subspan(row * kMixtureScales.size(), kMixtureScales.size())},
-          place.mean_q16, 0, 255};
+  return {
+      {kMixtureScales,
+       std::span(decoder.weights_q15).subspan(row * kMixtureScales.size(), kMixtureScales.size())},
+      place.mean_q16,
+      0,
+      255};
 }
 
 // Calls use(model) with the model of a level.

@@ -98,8 +98,8 @@ TEST(LevelCoder, AFittedDecoderSeesWhatNeighboursTell) {
 }
 
 // Errors of other shapes than a normal's: what they cost is their entropy. ln s + 2 nats for a
-// logistic one; half of deviation 1, half of deviation 20: 4.991 bits (summed over the levels), where
-// the best normal takes log2(sqrt((1 + 400) / 2 * 2 pi e)) = 5.87.
+// logistic one; half of deviation 1, half of deviation 20: 4.991 bits (summed over the levels),
+// where the best normal takes log2(sqrt((1 + 400) / 2 * 2 pi e)) = 5.87.
 TEST(LevelCoder, AFittedDecoderHasTheShapeOfTheErrors) {
   const auto bits_of = [](auto error) {
     std::vector<Item> items;
@@ -122,9 +122,8 @@ TEST(LevelCoder, AFittedDecoderHasTheShapeOfTheErrors) {
   const double logistic =
       bits_of([](double u, double) { return 6 * std::log((u + 1e-12) / (1 - u)); });
   EXPECT_NEAR(logistic, (std::log(6.0) + 2) / std::log(2.0), 0.05);
-  const double two = bits_of([&](double u, double v) {
-    return u < 0.5 ? normal(2 * u, v) : 20 * normal(2 * u - 1, v);
-  });
+  const double two = bits_of(
+      [&](double u, double v) { return u < 0.5 ? normal(2 * u, v) : 20 * normal(2 * u - 1, v); });
   EXPECT_NEAR(two, 4.991, 0.05);
 }
 

@@ -107,12 +107,11 @@ Json integers(const auto& values) {
 Json decoder_json(const LevelDecoder& decoder) {
   const bool mixture = !decoder.weights_q15.empty();
   const char* shape = mixture ? "mixture" : decoder.logistic ? "logistic" : "normal";
-  return json_object(
-      {{"time", json_integer(decoder.time)},
-       {"shape", json_string(shape)},
-       {"neighbours", integers(decoder.neighbours)},
-       {mixture ? "weights_q15" : "scale_q16",
-        mixture ? integers(decoder.weights_q15) : integers(decoder.scale_q16)}});
+  return json_object({{"time", json_integer(decoder.time)},
+                      {"shape", json_string(shape)},
+                      {"neighbours", integers(decoder.neighbours)},
+                      {mixture ? "weights_q15" : "scale_q16",
+                       mixture ? integers(decoder.weights_q15) : integers(decoder.scale_q16)}});
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ TEST(CodecTables, OfMixturesAndOfBothFormatsAreReadBack) {
 
 // Files of a model that was never calibrated are read by these, in every later version.
 TEST(CodecTables, OfAModelThatNobodyMeasuredStayAsTheyWere) {
-  EXPECT_EQ(sha256_hex(write_json(tables_json(nominal()))), "312b51c9c22dcd63728a72f6cfd8866a08310fa5270f07453b84e7b5f9d21be3");
+  EXPECT_EQ(sha256_hex(write_json(tables_json(nominal()))),
+            "312b51c9c22dcd63728a72f6cfd8866a08310fa5270f07453b84e7b5f9d21be3");
 }
 
 TEST(CodecTables, ThatContradictThemselvesAreRefused) {

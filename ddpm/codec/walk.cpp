@@ -18,10 +18,10 @@ namespace {
 constexpr double kLargestStep = 0.04;
 // But no step is expected to take fewer bits than these, which pay for an atom.
 constexpr double kSmallestStep = 14;
-// After so many expected bits comes a hint: is the error of the network more or less than the item's
-// scale times the table's? The scale follows by these factors. First hints are worth most: the next
-// wait kLater bits longer each, kMostHinted at most. By tables of format 1 every stage of kFirst has
-// one.
+// After so many expected bits comes a hint: is the error of the network more or less than the
+// item's scale times the table's? The scale follows by these factors. First hints are worth most:
+// the next wait kLater bits longer each, kMostHinted at most. By tables of format 1 every stage of
+// kFirst has one.
 constexpr double kHinted = 8, kLater = 4, kMostHinted = 60, kFirst = 13;
 constexpr double kMore = 1.5, kLess = 0.85;
 constexpr double kLeastScale = 0.25, kMostScale = 8;
@@ -98,7 +98,8 @@ void Walk::plan(Item& item) const {
   for (item.next = stage_;; ++item.next) {
     item.snr_step = model.schedule.snr(times_[item.next]) - item.snr;
     bits = expected_bits(item, item.snr_step);
-    if (item.credit + options_.spending * bits >= atom_bits_ || item.next + 1 == times_.size()) break;
+    if (item.credit + options_.spending * bits >= atom_bits_ || item.next + 1 == times_.size())
+      break;
   }
   const double largest = std::max(kSmallestStep, kLargestStep * static_cast<double>(z_.size()));
   item.left = static_cast<int>(std::clamp(std::ceil(bits / largest), 1.0, kMostStepsAStage));

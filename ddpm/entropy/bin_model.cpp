@@ -56,8 +56,8 @@ std::int64_t BinModel::find(std::uint32_t slot) const {
   return find_symbol(slot, first_, last_, [this](std::int64_t k) { return below(k); });
 }
 
-MixtureModel::MixtureModel(const NormalMixture& mixture, std::int64_t mean_q16,
-                           std::int64_t first, std::int64_t last)
+MixtureModel::MixtureModel(const NormalMixture& mixture, std::int64_t mean_q16, std::int64_t first,
+                           std::int64_t last)
     : mean_q16_(mean_q16), first_(first), last_(last) {
   DDPM_CHECK(floor_q16(mean_q16) > -kFar && floor_q16(mean_q16) < kFar, "mean {}", mean_q16);
   DDPM_CHECK(-kFar < first && first <= last && last < kFar && last - first < 256, "{}..{}", first,

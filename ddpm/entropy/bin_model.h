@@ -1,6 +1,6 @@
-// Normal and logistic distributions, and mixtures of normals, over bins of width 1 as integer intervals, made symbol by
-// symbol from a mean and a scale in fixed point. Floating point never reaches an interval, so a
-// decoder on another machine has the same ones.
+// Normal and logistic distributions, and mixtures of normals, over bins of width 1 as integer
+// intervals, made symbol by symbol from a mean and a scale in fixed point. Floating point never
+// reaches an interval, so a decoder on another machine has the same ones.
 #pragma once
 
 #include <array>

@@ -137,8 +137,8 @@ RC_GTEST_PROP(MixtureModel, IntervalsAreDisjointCoverAllAndAreFound, ()) {
   const std::array<std::uint32_t, 3> scales = {1, 1U << *rc::gen::inRange(0, 31),
                                                1U << *rc::gen::inRange(0, 31)};
   const auto weight = static_cast<std::uint16_t>(*rc::gen::inRange(0, (1 << 15) + 1));
-  const std::array<std::uint16_t, 3> weights = {
-      0, weight, static_cast<std::uint16_t>((1 << 15) - weight)};
+  const std::array<std::uint16_t, 3> weights = {0, weight,
+                                                static_cast<std::uint16_t>((1 << 15) - weight)};
   const auto count = *rc::gen::inRange<std::int64_t>(1, 257);
   const MixtureModel model({scales, weights}, mean, -7, count - 8);
   std::uint32_t start = 0;
