@@ -19,7 +19,7 @@ struct WalkTrace {
   int time = 0;
   double bits = 0;            // sent until this time
   double expected_error = 0;  // E (x_0 - x0)^2 an element, by the model's tables
-  double error = 0;           // measured, of 8-bit levels in [-1, 1]; 0 at a receiver's
+  double error = 0;           // of what a reader decodes, in [-1, 1]; 0 at a receiver's
 };
 
 struct CompressOptions {

@@ -30,15 +30,17 @@ WalkOptions walk_options(Predictor& predictor, const GroupKey& key) {
           apart || tables.format == 1 ? kSpending : kLossySpending};
 }
 
-double square_error(const Walk& walk, const std::vector<Floats>& targets) {
+// Of what a reader makes of the bits until now: an item between two times asks the network again.
+double decoded_error(Predictor& predictor, const Walk& walk, const GroupKey& key,
+                     const std::vector<Floats>& targets) {
   double sum = 0, count = 0;
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    const auto x0 = walk.x0(i);
-    for (std::size_t k = 0; k < x0.size(); ++k) {
-      const double miss = byte_to_float(float_to_byte(x0[k])) - double{targets[i][k]};
+    const Item item = reconstruct(predictor, walk, i, key, Recon::mean);
+    for (std::size_t k = 0; k < item.size(); ++k) {
+      const double miss = double{byte_to_float(item[k])} - targets[i][k];
       sum += miss * miss;
     }
-    count += static_cast<double>(x0.size());
+    count += static_cast<double>(item.size());
   }
   return sum / count;
 }
@@ -53,19 +55,27 @@ void call(const std::function<void()>& progress) {
   if (progress) progress();
 }
 
+// A look costs a call of the network for each item: one for so many times the bits of the last.
+constexpr double kBetweenLooks = 1.03;
+
 // Sends all items through their walk; writers: one for all, or one an item. Ends where `options`
 // say.
-void send_walk(Walk& walk, const std::vector<Floats>& targets, std::vector<BitWriter>& writers,
+void send_walk(Predictor& predictor, const GroupKey& key, Walk& walk,
+               const std::vector<Floats>& targets, std::vector<BitWriter>& writers,
                const SendOptions& options) {
-  double bits = 0;
+  double bits = 0, next_look = 0;
+  const bool looks = options.trace || options.psnr < 1e9;
   while (walk.begin()) {
     call(options.progress);
-    const bool measure = options.trace || options.psnr < 1e9;
-    const double error = measure ? square_error(walk, targets) : 0;
-    if (options.trace) options.trace({walk.time(), bits, expected_error(walk), error});
-    // PSNR >= psnr: 4 / error >= 10^(psnr / 10), for a range of 2.
-    if (measure && error * exact::pow(10, options.psnr / 10) <= 4) return;
-    if (walk.time() <= options.upto) return;
+    const bool ends = walk.time() <= options.upto || walk.at_end();
+    if (looks && (bits >= next_look || ends)) {
+      const double error = decoded_error(predictor, walk, key, targets);
+      if (options.trace) options.trace({walk.time(), bits, expected_error(walk), error});
+      // PSNR >= psnr: 4 / error >= 10^(psnr / 10), for a range of 2.
+      if (error * exact::pow(10, options.psnr / 10) <= 4) return;
+      next_look = kBetweenLooks * bits + 1;
+    }
+    if (ends) return;
     for (std::size_t i = 0; i < targets.size(); ++i) {
       BitWriter& writer = writers[writers.size() == 1 ? 0 : i];
       bits += walk.send_hint(i, targets[i], writer);
@@ -160,7 +170,7 @@ std::string send_together(Predictor& predictor, const GroupKey& key, std::span<c
                           const SendOptions& options) {
   Walk walk(predictor, walk_options(predictor, key), items.size());
   std::vector<BitWriter> writer(1);
-  send_walk(walk, targets_of(items), writer, options);
+  send_walk(predictor, key, walk, targets_of(items), writer, options);
   std::string payload = writer[0].bytes();
   if (key.mode == CodecMode::lossy) return payload.substr(0, options.max_bytes);
   return payload + levels_stack(predictor, key.mode, walk, items, 0);
@@ -204,7 +214,7 @@ std::string send_apart(Predictor& predictor, const GroupKey& key, std::span<cons
                        const SendOptions& options) {
   Walk walk(predictor, walk_options(predictor, key), items.size());
   std::vector<BitWriter> writers(items.size());
-  send_walk(walk, targets_of(items), writers, options);
+  send_walk(predictor, key, walk, targets_of(items), writers, options);
   std::string payload;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::string item =

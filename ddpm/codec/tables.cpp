@@ -43,16 +43,16 @@ void read_scales(KeyReader& keys, const std::string& file, LevelDecoder& decoder
 }
 
 void read_weights(KeyReader& keys, const std::string& file, LevelDecoder& decoder) {
-  constexpr std::size_t kScales = kMixtureScales.size();
+  constexpr std::size_t kRow = kMixtureScales.size();
   constexpr int kAll = 1 << 15;
   const std::vector<int> weights = keys.integers("weights_q15", {});
-  if (weights.size() != kMixtureContexts * kScales) refuse(file, "a decoder of another size");
+  if (weights.size() != kMixtureContexts * kRow) refuse(file, "a decoder of another size");
   int left = 0;
   for (std::size_t k = 0; k < weights.size(); ++k) {
-    if (k % kScales == 0) left = kAll;
+    if (k % kRow == 0) left = kAll;
     if (weights[k] < 0 || weights[k] > left) refuse(file, "weights that are no shares");
     left -= weights[k];
-    if (k % kScales + 1 == kScales && left != 0) refuse(file, "weights that are no shares");
+    if (k % kRow + 1 == kRow && left != 0) refuse(file, "weights that are no shares");
     decoder.weights_q15.push_back(static_cast<std::uint16_t>(weights[k]));
   }
 }
@@ -105,13 +105,13 @@ Json integers(const auto& values) {
 }
 
 Json decoder_json(const LevelDecoder& decoder) {
-  const bool mixture = !decoder.weights_q15.empty();
-  const char* shape = mixture ? "mixture" : decoder.logistic ? "logistic" : "normal";
+  const bool is_mixture = !decoder.weights_q15.empty();
+  const char* shape = is_mixture ? "mixture" : decoder.logistic ? "logistic" : "normal";
   return json_object({{"time", json_integer(decoder.time)},
                       {"shape", json_string(shape)},
                       {"neighbours", integers(decoder.neighbours)},
-                      {mixture ? "weights_q15" : "scale_q16",
-                       mixture ? integers(decoder.weights_q15) : integers(decoder.scale_q16)}});
+                      {is_mixture ? "weights_q15" : "scale_q16",
+                       is_mixture ? integers(decoder.weights_q15) : integers(decoder.scale_q16)}});
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ TEST(CodecTables, AreReadBackAsTheyWereWritten) {
   EXPECT_EQ(read_tables(json, kSchedule, "x"), tables);
 }
 
-std::vector<std::uint16_t> readable_weights() {
+std::vector<std::uint16_t> even_weights() {
   std::vector<std::uint16_t> weights(kMixtureContexts * kMixtureScales.size());
   for (std::size_t i = 0; i < weights.size(); i += 4) weights[i] = i % 12 == 0 ? 10'924 : 10'922;
   return weights;
@@ -45,7 +45,7 @@ TEST(CodecTables, OfMixturesAndOfBothFormatsAreReadBack) {
   for (const int format : {1, 2}) {
     CodecTables tables = nominal();
     tables.format = format;
-    tables.decoders[0] = {.time = tables.decoders[0].time, .weights_q15 = readable_weights()};
+    tables.decoders[0] = {.time = tables.decoders[0].time, .weights_q15 = even_weights()};
     const std::string text = write_json(tables_json(tables));
     EXPECT_EQ(read_tables(value_or_throw(parse_json(text, "x")), kSchedule, "x"), tables);
   }
@@ -77,11 +77,11 @@ TEST(CodecTables, ThatContradictThemselvesAreRefused) {
   refused([](CodecTables& t) { t.format = 3; });
   refused([](CodecTables& t) { t.decoders[0].weights_q15 = {1 << 15}; });
   refused([](CodecTables& t) {
-    t.decoders[0].weights_q15 = readable_weights();
+    t.decoders[0].weights_q15 = even_weights();
     ++t.decoders[0].weights_q15[17];
   });
   refused([](CodecTables& t) {
-    t.decoders[0].weights_q15 = readable_weights();
+    t.decoders[0].weights_q15 = even_weights();
     t.decoders[0].weights_q15[5] = 60'000;
   });
   EXPECT_THROW(read_tables(json_object({}), kSchedule, "x"), Error);

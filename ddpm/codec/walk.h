@@ -38,6 +38,8 @@ class Walk {
   bool begin();
   /// Time of the last begin().
   int time() const { return times_[stage_ - 1]; }
+  /// Whether that was the last: no step follows.
+  bool at_end() const { return stage_ == times_.size(); }
 
   /// Steps that this stage still has for an item; 0 in the last and where it doesn't stop.
   int steps_left(std::size_t item) const { return items_[item].left; }
