@@ -21,7 +21,7 @@ struct KidOptions {
   std::uint32_t seed = 2020;
   bool shrink = true;            // a subset size above N becomes N (clean-fid); else it is an error
   bool reference_first = false;  // whose rows are drawn first (clean-fid: the reference's)
-  bool float32 = false;          // products of rows (torch-fidelity: everything)
+  bool float32 = false;          // products of float32 rows (torch-fidelity: everything)
 };
 
 struct Kid {
@@ -33,8 +33,8 @@ struct Kid {
   std::vector<double> subsets;
 };
 
-/// Kernel (x y / d + 1)^3, in double but for x y, if so chosen. Throws Error: dimensions differ (bad_input); a subset is
-/// larger than a set or smaller than 2 (usage).
+/// Kernel (x y / d + 1)^3, in double but for x y, if so chosen. Throws Error: dimensions differ
+/// (bad_input); a subset is larger than a set or smaller than 2 (usage).
 Kid kernel_distance(const Features& generated, const Features& reference, const KidOptions& options,
                     ThreadPool& pool);
 
