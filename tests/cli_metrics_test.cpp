@@ -148,6 +148,42 @@ TEST_F(Metrics, ShardsAndThreadsAreTheWhole) {
   EXPECT_EQ(ddpm(whole).out, ddpm(parts).out);
 }
 
+// KID and the Inception Score draw rows by number: shard 10 must come after shard 9.
+TEST_F(Metrics, TwelveShardsOfGivenFeaturesAreTheWhole) {
+  std::filesystem::create_directory(folder_ / "twelve");
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_EQ(ddpm({"metrics", "a.npy", "--shard", fmt::format("{}/12", i), "--save-features",
+                    fmt::format("twelve/{}.npz", i)})
+                  .code,
+              0);
+  }
+  EXPECT_EQ(ddpm({"metrics", "twelve", "b.npy", "--json"}).out,
+            ddpm({"metrics", "a.npy", "b.npy", "--json"}).out);
+  ASSERT_EQ(ddpm({"metrics", "b.npy", "--save-stats", "b.npz"}).code, 0);
+  expect_error({"b.npz", "--shard", "0/2", "--save-features", "c.npz"}, 2, "try without --shard");
+}
+
+// Other programs compute in the type of the features.
+TEST_F(Metrics, OfFloat64FeaturesAreInDoubleWhateverTheRecipe) {
+  const auto put_doubles = [&](const std::string& name, const Features& f) {
+    std::vector<double> values;
+    for (int i = 0; i < f.rows(); ++i) {
+      for (int j = 0; j < f.dims(); ++j) values.push_back(f.at(i, j));
+    }
+    folder_.write(name, write_npy(npy_f64({f.rows(), f.dims()}, values)));
+  };
+  put_doubles("a64.npy", x1());
+  put_doubles("b64.npy", x2());
+  const Words kid{"--kid-subsets", "10", "--kid-subset-size", "100"};
+  Words words{"a64.npy", "b64.npy", "--like", "torch-fidelity"};
+  words.insert(words.end(), kid.begin(), kid.end());
+  const Json j = json(words);
+  EXPECT_NEAR(number(j, "fid"), 0.9022449904143244, 1e-12);
+  EXPECT_NEAR(number(j, "kid_mean"), golden_scores("kid_10x100")[0], 1e-12);
+  ASSERT_EQ(ddpm({"metrics", "a64.npy", "--save-features", "kept.npz"}).code, 0);
+  EXPECT_EQ(number(json({"kept.npz", "b.npy"}), "fid"), number(json({"a64.npy", "b.npy"}), "fid"));
+}
+
 TEST_F(Metrics, SaysWhatItDoubts) {
   put("few.npy", formula_values(201, 12, 16, 1, 0.25f), 16);
   const Outcome outcome = ddpm({"metrics", "few.npy", "b.npy"});

@@ -94,13 +94,46 @@ Arrays with_made_by(Arrays arrays, const std::string& text) {
   return arrays;
 }
 
-NpyArray as_array(const Features& f) {
-  std::vector<float> values;
+template <class T>
+std::vector<T> values_of(const Features& f) {
+  std::vector<T> values;
   values.reserve(std::size_t{1} * f.rows() * f.dims());
   for (int i = 0; i < f.rows(); ++i) {
-    for (int j = 0; j < f.dims(); ++j) values.push_back(static_cast<float>(f.at(i, j)));
+    for (int j = 0; j < f.dims(); ++j) values.push_back(static_cast<T>(f.at(i, j)));
   }
-  return npy_f32({f.rows(), f.dims()}, values);
+  return values;
+}
+
+// Digits at the beginning of `text`, without zeros before them, taken off it.
+std::string_view take_number(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of('0'), text.size()));
+  const std::string_view number = text.substr(0, text.find_first_not_of("0123456789"));
+  text.remove_prefix(number.size());
+  return number;
+}
+
+bool is_digit(std::string_view text) { return !text.empty() && text[0] >= '0' && text[0] <= '9'; }
+
+// Numbers by value, everything else byte by byte.
+bool comes_before(std::string_view a, std::string_view b) {
+  const std::string_view whole_a = a, whole_b = b;
+  while (!a.empty() && !b.empty()) {
+    if (is_digit(a) && is_digit(b)) {
+      const std::string_view m = take_number(a), n = take_number(b);
+      if (m.size() != n.size()) return m.size() < n.size();
+      if (m != n) return m < n;
+      continue;
+    }
+    if (a[0] != b[0]) return a[0] < b[0];
+    a.remove_prefix(1);
+    b.remove_prefix(1);
+  }
+  return a.size() != b.size() ? a.size() < b.size() : whole_a < whole_b;
+}
+
+NpyArray as_array(const Features& f) {
+  return f.is_double() ? npy_f64({f.rows(), f.dims()}, values_of<double>(f))
+                       : npy_f32({f.rows(), f.dims()}, values_of<float>(f));
 }
 
 }  // namespace
@@ -123,7 +156,7 @@ std::vector<fs::path> list_feature_files(const fs::path& folder) {
     const fs::path extension = entry.path().extension();
     if (extension == ".npy" || extension == ".npz") files.push_back(entry.path());
   }
-  std::sort(files.begin(), files.end());
+  std::ranges::sort(files, comes_before, [](const fs::path& p) { return p.filename().string(); });
   return files;
 }
 
@@ -149,6 +182,23 @@ ImageSet read_feature_folder(const fs::path& folder) {
     if (!parts.empty()) whole.*part = concatenate(parts);
   }
   return whole;
+}
+
+ImageSet shard_of(ImageSet set, const Shard& shard) {
+  if (shard.count == 1) return set;
+  if (!set.features && !set.logits) {
+    throw Error(
+        "[cli] metrics: got --shard {}/{} for the statistics {}, expected images, features or a "
+        "model; try without --shard",
+        shard.index, shard.count, set.name);
+  }
+  const ShardRange range = shard_range(set.count(), shard.index, shard.count);
+  for (const auto& [name, part] : kParts) {
+    if (!(set.*part)) continue;
+    set.*part = (set.*part)->slice(static_cast<int>(range.first), static_cast<int>(range.last));
+  }
+  set.statistics = set.spatial_statistics = std::nullopt;  // of the whole
+  return set;
 }
 
 std::string features_npz(const ImageSet& set) {

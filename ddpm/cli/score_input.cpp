@@ -146,7 +146,9 @@ ImageSet ScoreInputs::open(const std::string& input) {
 }
 
 ImageSet ScoreInputs::open_folder(const std::string& path) {
-  if (!list_feature_files(path).empty()) return read_feature_folder(path);
+  if (!list_feature_files(path).empty()) {
+    return shard_of(read_feature_folder(path), options_.shard);
+  }
   if (is_model(path)) {
     return extract_from(*model_images(open_model(path), options_.count, options_.plan,
                                       options_.seed, image_options().round, pool_));
@@ -164,7 +166,7 @@ ImageSet ScoreInputs::open_file(const std::string& path) {
     return extract_from(*dataset_images(open_dataset(path)));
   }
   FeatureFile file = read_feature_file(path);
-  if (!file.images) return std::move(file.set);
+  if (!file.images) return shard_of(std::move(file.set), options_.shard);
   return extract_from(*array_images(std::move(*file.images), file.set.name, image_options()));
 }
 

@@ -21,7 +21,7 @@ struct KidOptions {
   std::uint32_t seed = 2020;
   bool shrink = true;            // a subset size above N becomes N (clean-fid); else it is an error
   bool reference_first = false;  // whose rows are drawn first (clean-fid: the reference's)
-  bool float32 = false;          // products of rows (torch-fidelity: everything)
+  bool float32 = false;          // products of float32 rows (torch-fidelity: everything)
 };
 
 struct Kid {

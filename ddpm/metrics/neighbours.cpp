@@ -316,11 +316,13 @@ std::vector<NeighbourScores> all_neighbour_scores(const Features& generated,
                                                   std::span<const NeighbourOptions> options,
                                                   ThreadPool& pool) {
   DDPM_CHECK(!options.empty());
-  const DistanceType type = options[0].type;
+  DistanceType type = options[0].type;
   for (const NeighbourOptions& o : options) {
     DDPM_CHECK(o.type == type);
     check(generated, reference, o.k);
   }
+  const bool doubles = generated.is_double() || reference.is_double();
+  if (type == DistanceType::float32 && doubles) type = DistanceType::float64;  // as torch promotes
   if (type != DistanceType::float32) {
     const auto g = points_of<double>(generated, type), r = points_of<double>(reference, type);
     if (type == DistanceType::float64 ||

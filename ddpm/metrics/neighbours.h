@@ -14,7 +14,7 @@ namespace ddpm {
 /// What squared distances |u|^2 + |v|^2 - 2 u v are rounded to.
 enum class DistanceType {
   float64,
-  float32,  // torch-fidelity, kynkaat: features, products and sums are float32
+  float32,  // torch-fidelity, kynkaat: products and sums are float32, unless a set is of doubles
   float16,  // guided-diffusion: float16, and float32 where any distance is not finite
 };
 

@@ -15,7 +15,10 @@ std::optional<Statistics> statistics_of(const std::optional<Features>& features,
                                         ThreadPool& pool) {
   if (!features) return given;
   Statistics s = statistics(*features, pool);
-  if (float32_mean && !features->is_double()) s.mean = ddpm::float32_mean(*features);
+  if (float32_mean && !features->is_double()) {
+    s.mean = ddpm::float32_mean(*features);
+    s.float32_mean = true;
+  }
   return s;
 }
 
@@ -42,11 +45,11 @@ void note_counts(Report& r) {
   }
 }
 
-// FID and sFID; the means of `recipe` go into the mean term alone.
+// FID and sFID; the means of `recipe` go into the mean term alone, in float32 where both are.
 FrechetDistance distance(const Statistics& a, const Statistics& b, bool float32_mean,
                          ThreadPool& pool) {
   FrechetDistance d = frechet_distance(a, b, pool);
-  if (float32_mean) d.mean_term = float32_mean_term(a.mean, b.mean);
+  if (float32_mean && a.float32_mean && b.float32_mean) d.mean_term = float32_mean_term(a.mean, b.mean);
   return d;
 }
 

@@ -270,6 +270,14 @@ TEST(Neighbours, InFloat32AreTorchFidelitys) {
   EXPECT_FLOAT_EQ(static_cast<float>(s.recall.value), 0.4099999964237213f);
 }
 
+// torch.cdist computes in the type of its arguments.
+TEST(Neighbours, OfDoublesAreInDouble) {
+  ThreadPool pool(1);
+  const Features g = widened(x1()), r = widened(x2());
+  const NeighbourScores single = neighbour_scores(g, r, {.type = DistanceType::float32}, pool);
+  EXPECT_EQ(single.generated_radii, neighbour_scores(g, r, {}, pool).generated_radii);
+}
+
 // (u - 2 p) + v with every step rounded, as docs/metrics.md has it: not the same from both ends.
 // More points than a tile has.
 TEST(Neighbours, InFloat32RoundEveryStepFromEachEnd) {

@@ -141,6 +141,7 @@ std::optional<Statistics> from_arrays(const std::map<std::string, NpyArray>& arr
   s.covariance.values = finite_values(sigma, name, sigma_key);
   check_covariance(s.covariance, name, sigma_key);
   s.count = count_of(arrays);
+  s.float32_mean = mu.type == NpyType::f32;
   return s;
 }
 
