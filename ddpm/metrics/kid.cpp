@@ -119,9 +119,8 @@ Kid of_subsets(const Features& generated, const Features& reference, const KidOp
   Kid kid{.subset_size = subset_size(std::min(first.rows(), second.rows()), o)};
   const Draws draws(first.rows(), second.rows(), kid.subset_size, o);
   const bool float32 = o.float32 && !first.is_double() && !second.is_double();
-  const auto subsets = float32
-                           ? discrepancies<float>(first, second, draws, kid.subset_size, pool)
-                           : discrepancies<double>(first, second, draws, kid.subset_size, pool);
+  const auto subsets = float32 ? discrepancies<float>(first, second, draws, kid.subset_size, pool)
+                               : discrepancies<double>(first, second, draws, kid.subset_size, pool);
   double x_variance = 0, y_variance = 0;
   for (const Discrepancy& s : subsets) {
     x_variance += s.x_variance / o.subsets;

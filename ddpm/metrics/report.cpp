@@ -49,7 +49,8 @@ void note_counts(Report& r) {
 FrechetDistance distance(const Statistics& a, const Statistics& b, bool float32_mean,
                          ThreadPool& pool) {
   FrechetDistance d = frechet_distance(a, b, pool);
-  if (float32_mean && a.float32_mean && b.float32_mean) d.mean_term = float32_mean_term(a.mean, b.mean);
+  if (float32_mean && a.float32_mean && b.float32_mean)
+    d.mean_term = float32_mean_term(a.mean, b.mean);
   return d;
 }
 

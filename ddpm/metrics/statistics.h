@@ -15,10 +15,10 @@
 namespace ddpm {
 
 struct Statistics {
-  std::vector<double> mean;  // [d]
-  Matrix covariance;         // [d, d], divided by N - 1
-  std::int64_t count = 0;    // N; 0 when the file does not say
-  bool float32_mean = false; // the mean's values are float32's
+  std::vector<double> mean;   // [d]
+  Matrix covariance;          // [d, d], divided by N - 1
+  std::int64_t count = 0;     // N; 0 when the file does not say
+  bool float32_mean = false;  // the mean's values are float32's
 
   int dims() const { return static_cast<int>(mean.size()); }
   bool operator==(const Statistics&) const = default;

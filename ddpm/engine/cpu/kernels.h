@@ -140,7 +140,7 @@ struct Kernels {
   void (*panel_product)(const PanelProduct&);
   void (*outer_product)(const OuterProduct&);
 
-  void (*transform_input)(const TileTransform&);     // B^T d B
+  void (*transform_input)(const TileTransform&);  // B^T d B
   void (*transform_input_columns)(const TileColumns&);
   void (*transform_gradient_columns)(const TileColumns&);  // of A dy A^T
   void (*transform_weight)(const WeightTransform&);
