@@ -29,7 +29,7 @@ BinModel one_scale(const LevelDecoder& decoder, const LevelPlace& place) {
 }
 
 MixtureModel mixture(const LevelDecoder& decoder, const LevelPlace& place) {
-  const auto row = std::size_t{1} * place.energy * kContexts + place.context;
+  const std::size_t row = std::size_t{kContexts} * place.energy + place.context;
   return {
       {kMixtureScales,
        std::span(decoder.weights_q15).subspan(row * kMixtureScales.size(), kMixtureScales.size())},
