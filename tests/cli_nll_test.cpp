@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ddpm/diffusion/schedule.h"
 #include "ddpm/image/png.h"
 #include "ddpm/net/strict_json.h"
 #include "tests/cli_fixture.h"
@@ -132,6 +133,18 @@ TEST_F(Nll, FitVarianceKeepsOptimalVariancesInDdpmJson) {
   EXPECT_EQ(number(json({"--steps", "5"}), "steps"), 5);
 }
 
+// VDM, App. I: the ends stay, and the schedule is one that every command and config reads.
+TEST_F(Nll, FitScheduleSaysOneThatCanBeTrainedOn) {
+  const std::string spec = json({"--fit-schedule", "5"}).find("fitted_schedule")->text;
+  EXPECT_THAT(text({"--fit-schedule", "5"}), HasSubstr("schedule      " + spec + "\n"));
+  EXPECT_THAT(spec, testing::StartsWith("logsnr:20,knots="));
+  const Schedule fitted = Schedule::parse(spec), before = Schedule::parse("linear:20");
+  EXPECT_NEAR(fitted.snr(1), before.snr(1), 1e-9 * before.snr(1));
+  EXPECT_NEAR(fitted.snr(20), before.snr(20), 1e-9 * before.snr(20));
+  EXPECT_EQ(ddpm({"plan", spec, "--plan", "ddpm:20"}).code, 0);
+  EXPECT_EQ(json({}).find("fitted_schedule"), nullptr);
+}
+
 TEST_F(Nll, WrongWaysAreNamed) {
   expect_error({"nll", "runs/tiny", "nowhere"}, 3, "nowhere");
   expect_error({"nll", "nothing", "images-idx3-ubyte"}, 3, "nothing");
@@ -140,6 +153,8 @@ TEST_F(Nll, WrongWaysAreNamed) {
   expect_error(words({"--steps", "ten"}), 2, "ten");
   expect_error(words({"--ode", "--steps", "5"}), 2, "--ode");
   expect_error(words({"--estimate", "3", "--fit-variance"}), 2, "--fit-variance");
+  expect_error(words({"--estimate", "3", "--fit-schedule", "5"}), 2, "--fit-schedule");
+  expect_error(words({"--fit-schedule", "1"}), 2, "--fit-schedule");
   expect_error(words({"--ode", "--plot", "a.png"}), 2, "has no terms");
   expect_error(words({"--plot", "no/folder.png"}), 2, "mkdir");
   expect_error(words({"-n", "0"}), 2, "--count");

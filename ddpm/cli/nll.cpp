@@ -10,6 +10,7 @@
 #include "ddpm/cli/output.h"
 #include "ddpm/cli/progress.h"
 #include "ddpm/cli/signals.h"
+#include "ddpm/diffusion/log_snr.h"
 #include "ddpm/diffusion/respacing.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/image/png.h"
@@ -25,7 +26,7 @@ constexpr int kSweep[] = {10, 20, 50, 100, 200, 500, 1000, 2000, 4000};
 struct NllArgs {
   std::string model, data, steps, decoder = "exact", csv, plot;
   std::int64_t count = 64;
-  int estimate = 0, batch = kMaxBatch, threads = 0;
+  int estimate = 0, fit_schedule = 0, batch = kMaxBatch, threads = 0;
   std::uint64_t seed = 0;
   bool ode = false, sweep = false, fit_variance = false, json = false;
 };
@@ -89,6 +90,13 @@ void write_moments(const Model& model, const EpsMoments& moments) {
       learned ? "; the variance stays the learned one" : "; the variance is now optimal"));
 }
 
+// The spec of the schedule that spreads the measured terms evenly over t.
+std::string fitted_schedule(const Schedule& schedule, const BoundReport& whole, int knots) {
+  std::vector<double> terms;
+  for (const TermMean& term : whole.terms) terms.push_back(term.bits_per_dim);
+  return fit_log_snr(schedule, terms, knots).schedule(schedule.T()).spec();
+}
+
 void run_bound(Work& work) {
   const NllArgs& args = work.args;
   const std::vector<BoundProcess> processes = processes_of(work);
@@ -107,8 +115,13 @@ void run_bound(Work& work) {
               args.sweep ? sweep_picture(work.subject, sweep) : terms_picture(work.subject, whole));
   }
   if (moments) write_moments(work.model, moments->moments());
-  if (args.json) return print_bound_json(work.subject, whole, sweep);
+  std::string fitted;
+  if (args.fit_schedule > 0) {
+    fitted = fitted_schedule(work.model.schedule, whole, args.fit_schedule);
+  }
+  if (args.json) return print_bound_json(work.subject, whole, sweep, fitted);
   print_bound(work.subject, whole);
+  if (!fitted.empty()) put_line("schedule      {}", fitted);
   if (args.sweep) print_sweep(sweep);
   if (!args.plot.empty()) put_line("{}", args.plot);
 }
@@ -202,6 +215,13 @@ void add_nll(CLI::App& app) {
                         "also the bounds of processes re-spaced to 10, 20, 50, ... steps");
   auto* fit = command->add_flag("--fit-variance", args->fit_variance,
                                 "measure the optimal variances and keep them in MODEL/ddpm.json");
+  auto* fit_schedule =
+      command
+          ->add_option("--fit-schedule", args->fit_schedule,
+                       "say the log-SNR schedule of so many knots on which every t would have the "
+                       "same term; 0 = none")
+          ->check(whole_number())
+          ->check(CLI::Range(2, 1000));
   command->add_option("--decoder", args->decoder,
                       "exact, or tanh: the approximation behind published numbers");
   command->add_option("--csv", args->csv, "write a line an image");
@@ -213,7 +233,10 @@ void add_nll(CLI::App& app) {
       ->check(CLI::Range(1, 1024));
   add_threads(*command, args->threads);
   command->add_flag("--json", args->json, "print it as JSON");
-  ode->excludes(steps)->excludes(estimate)->excludes(sweep)->excludes(fit);
+  for (auto* option : {ode, fit_schedule}) {
+    option->excludes(steps)->excludes(estimate);
+  }
+  ode->excludes(sweep)->excludes(fit)->excludes(fit_schedule);
   steps->excludes(estimate)->excludes(sweep)->excludes(fit);
   estimate->excludes(sweep)->excludes(fit);
   command->callback([args] { run_nll(*args); });

@@ -71,7 +71,7 @@ void print_bound(const NllSubject& subject, const BoundReport& r) {
 }
 
 void print_bound_json(const NllSubject& subject, const BoundReport& report,
-                      const std::vector<BoundReport>& sweep) {
+                      const std::vector<BoundReport>& sweep, const std::string& fitted_schedule) {
   Members out = common(subject, subject.estimate > 0 ? "estimate" : "bound", report.images.size());
   add_bound(out, report);
   out["terms"] = terms_json(report);
@@ -85,6 +85,7 @@ void print_bound_json(const NllSubject& subject, const BoundReport& report,
     rows.push_back(json_object(std::move(row)));
   }
   if (!sweep.empty()) out["sweep"] = json_list(std::move(rows));
+  if (!fitted_schedule.empty()) out["fitted_schedule"] = json_string(fitted_schedule);
   print_json("ddpm.nll/1", std::move(out));
 }
 

@@ -21,8 +21,9 @@ struct NllSubject {
 };
 
 void print_bound(const NllSubject& subject, const BoundReport& report);
+/// fitted_schedule: a spec, or "".
 void print_bound_json(const NllSubject& subject, const BoundReport& report,
-                      const std::vector<BoundReport>& sweep);
+                      const std::vector<BoundReport>& sweep, const std::string& fitted_schedule);
 
 /// The bound against the number of steps that the process is re-spaced to.
 void print_sweep(const std::vector<BoundReport>& sweep);

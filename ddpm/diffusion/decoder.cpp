@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
+#include <utility>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
@@ -17,6 +19,7 @@ constexpr double kEdge = 0.999;  // beyond it, x is the first or last level
 constexpr double kHalfLog2Pi = 0.91893853320467274178;
 constexpr double kRootTwoOverPi = 0.79788456080286535588;
 constexpr double kLeast = 1e-12;  // of the approximation
+constexpr double kFar = 1000;     // standard deviations from which a tail has its own formula
 
 double log_density(double z) { return -z * z / 2 - kHalfLog2Pi; }
 
@@ -31,10 +34,35 @@ End end_of(double z, double log_mass) {
   return {density, z * density};
 }
 
+// (1 - Phi(z)) / phi(z) for z > kFar; the next term is 15 z^-6 of it.
+double mills_ratio(double z) {
+  const double q = 1 / (z * z);
+  return (1 - q * (1 - 3 * q)) / z;
+}
+
+// Both ends of a bin that begins beyond kFar, 0 < near < far, without the logarithms of density and
+// mass, of which only the digits of their difference would count: with d = (far^2 - near^2) / 2 the
+// mass is phi(near) (mills_ratio(near) - e^-d mills_ratio(far)).
+std::pair<End, End> far_ends(double near, double far) {
+  const double fall = std::isinf(far) ? 0 : exact::exp(-(far - near) * (far + near) / 2);
+  const double mass = mills_ratio(near) - (fall > 0 ? fall * mills_ratio(far) : 0);
+  return {{1 / mass, near / mass}, {fall / mass, fall > 0 ? far * fall / mass : 0}};
+}
+
 LogMass exact_mass(double low, double high, double inverse_sigma) {
   const double value = exact::log_normal_mass(low, high);
   if (value == -kInf) return {value, 0, 0};
-  const End a = end_of(low, value), b = end_of(high, value);
+  End a{}, b{};
+  if (low > kFar) {
+    std::tie(a, b) = far_ends(low, high);
+  } else if (high < -kFar) {  // mirrored: moments change sign
+    std::tie(b, a) = far_ends(-high, -low);
+    a.moment = -a.moment;
+    b.moment = -b.moment;
+  } else {
+    a = end_of(low, value);
+    b = end_of(high, value);
+  }
   return {value, (a.density - b.density) * inverse_sigma, (a.moment - b.moment) / 2};
 }
 

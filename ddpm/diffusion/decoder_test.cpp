@@ -58,6 +58,42 @@ TEST(Decoder, TailsStayFinite) {
   EXPECT_TRUE(std::isfinite(log_level_mass(level(3), 50, -18, Decoder::exact).d_mean));
 }
 
+// A mean far out of range or a variance near 0, where -z^2/2 alone fills a double: both slopes are
+// those of -z^2/2 - log z, up to z^-4 of them and the rounding of z.
+TEST(Decoder, SlopesAreRightAMillionDeviationsAway) {
+  for (const double log_variance : {-40.0, -20.0, -13.3}) {
+    const double sigma = std::exp(log_variance / 2);
+    for (const int i : {0, 100, 255}) {
+      for (const double mean : {-50.0, -1.5, 1.5, 1e4}) {
+        const double gap = mean - level(i);
+        const bool open = (gap < 0 && i == 0) || (gap > 0 && i == 255);  // its bin has no end there
+        if (open) continue;
+        const double z = (std::abs(gap) - 1.0 / 255) / sigma;
+        const LogMass far = log_level_mass(level(i), mean, log_variance, Decoder::exact);
+        const double slope = (z + 1 / z) * (gap > 0 ? -1 : 1);
+        EXPECT_NEAR(far.d_mean * sigma, slope, 1e-12 * z)
+            << i << " " << log_variance << " " << mean;
+        EXPECT_NEAR(far.d_log_variance, z * z / 2, 0.5 + 1e-12 * z * z)
+            << i << " " << log_variance << " " << mean;
+      }
+    }
+  }
+}
+
+// Where the formula for far tails begins, the two meet: a step of 2e-9 sigma moves d_mean by as
+// much, and end_of() keeps 1e-16 z^2 / 2 of its digits.
+TEST(Decoder, FarTailsGoOnWhereNearOnesEnd) {
+  for (const double log_variance : {-8.0, 6.0}) {
+    const double sigma = std::exp(log_variance / 2), edge = level(40) - 1.0 / 255;
+    const auto at = [&](double z) {
+      return log_level_mass(level(40), edge - z * sigma, log_variance, Decoder::exact);
+    };
+    const LogMass near = at(1000 - 1e-9), far = at(1000 + 1e-9);
+    EXPECT_NEAR(far.d_mean * sigma, near.d_mean * sigma, 1e-6);
+    EXPECT_NEAR(far.d_log_variance, near.d_log_variance, 1e-3);
+  }
+}
+
 TEST(Decoder, ApproximationHoldsProbabilitiesAboveItsLeast) {
   const LogMass far = log_level_mass(level(20), 0.9, -8, Decoder::tanh);
   EXPECT_EQ(far.value, std::log(1e-12));

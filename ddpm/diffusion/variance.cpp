@@ -16,6 +16,8 @@ double log_optimal(const Schedule& schedule, int t, std::span<const double> opti
         "variance fixed_small, or fit them for this schedule",
         optimal.size(), schedule.T());
   }
+  // Of a network that knew nothing at t = 1, where beta-tilde is 0 too.
+  if (optimal[t - 1] == 0) return log_posterior_variance(schedule, t);
   return exact::log(optimal[t - 1]);
 }
 

@@ -26,8 +26,8 @@ double log_posterior_variance(const Schedule& schedule, int t);
 /// The log-variance of p(x_{t-1} | x_t), t in 1..T. learned_range: between log beta-tilde_t (v =
 /// -1) and log beta_t (v = 1), beyond them outside. fixed_large at t = 1 is OpenAI's and the
 /// paper's code: that of log_posterior_variance. `optimal`: T variances of t = 1..T, read by
-/// Variance::optimal alone (Error unless there are T). Of a re-spaced process: give its own
-/// schedule and t (respacing.h).
+/// Variance::optimal alone (Error unless there are T); one of 0 is that of fixed_small. Of a
+/// re-spaced process: give its own schedule and t (respacing.h).
 LogVariance log_variance_of(const Schedule& schedule, int t, Variance kind,
                             std::span<const double> optimal = {});
 

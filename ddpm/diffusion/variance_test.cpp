@@ -82,6 +82,15 @@ TEST(Variance, OptimalStaysBetweenItsBounds) {
   }
 }
 
+// beta-tilde_1 is 0, and a measurement of 1 or more adds nothing: the decoder would have no width.
+TEST(Variance, OptimalOfZeroIsThatOfFixedSmall) {
+  const Schedule s = Schedule::linear(10);
+  const auto variances = optimal_variances(s, std::vector<double>(10, 1.0));
+  EXPECT_EQ(variances[0], 0);
+  EXPECT_EQ(log_variance_of(s, 1, Variance::optimal, variances).offset,
+            log_variance_of(s, 1, Variance::fixed_small).offset);
+}
+
 TEST(Variance, OptimalIsRefusedWithoutATableOfAllSteps) {
   const Schedule s = Schedule::linear(10);
   EXPECT_THROW(log_variance_of(s, 1, Variance::optimal), Error);
