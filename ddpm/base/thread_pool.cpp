@@ -32,35 +32,36 @@ void wait_for_change(const std::atomic<T>& value, T old) {
   value.wait(old, std::memory_order_acquire);
 }
 
-// A worker's share of a loop: neighbouring tasks, so that it meets the same images in loop after
-// loop, whose values its caches hold. It begins with its own share and then helps with the others.
-//
-// One loop is one generation. `ticket` holds the generation and how many of the share's tasks are
-// still to be drawn, so that a worker that wakes up late finds nothing to draw and the caller need
-// not wait for it: a loop ends when its tasks are done, not when every worker has looked. Who has
-// drawn a ticket may read call, body and tasks until it counts its task as done.
-struct alignas(64) Share {
-  std::atomic<std::uint64_t> ticket{0};
-
-  void open(unsigned generation, int count) {
-    ticket.store(std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(count),
-                 std::memory_order_release);
-  }
-
-  // Draws one of the generation's tasks: the number left before it, or 0 when there is none.
-  std::uint32_t draw(unsigned generation) {
-    std::uint64_t t = ticket.load(std::memory_order_acquire);
-    do {
-      if (t >> 32 != generation || static_cast<std::uint32_t>(t) == 0) return 0;
-    } while (!ticket.compare_exchange_weak(t, t - 1, std::memory_order_acq_rel,
-                                           std::memory_order_acquire));
-    return static_cast<std::uint32_t>(t);
-  }
-};
-
 }  // namespace
 
 struct ThreadPool::State {
+  // A worker's share of a loop: neighbouring tasks, so that it meets the same images in loop after
+  // loop, whose values its caches hold. It begins with its own share and then helps with the
+  // others.
+  //
+  // One loop is one generation. `ticket` holds the generation and how many of the share's tasks are
+  // still to be drawn, so that a worker that wakes up late finds nothing to draw and the caller
+  // need not wait for it: a loop ends when its tasks are done, not when every worker has looked.
+  // Who has drawn a ticket may read call, body and tasks until it counts its task as done.
+  struct alignas(64) Share {
+    std::atomic<std::uint64_t> ticket{0};
+
+    void open(unsigned generation, int count) {
+      ticket.store(std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(count),
+                   std::memory_order_release);
+    }
+
+    // Draws one of the generation's tasks: the number left before it, or 0 when there is none.
+    std::uint32_t draw(unsigned generation) {
+      std::uint64_t t = ticket.load(std::memory_order_acquire);
+      do {
+        if (t >> 32 != generation || static_cast<std::uint32_t>(t) == 0) return 0;
+      } while (!ticket.compare_exchange_weak(t, t - 1, std::memory_order_acq_rel,
+                                             std::memory_order_acquire));
+      return static_cast<std::uint32_t>(t);
+    }
+  };
+
   explicit State(int threads) : shares(threads) {}
 
   std::vector<std::thread> workers;
