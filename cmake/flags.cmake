@@ -11,6 +11,9 @@ endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
 
 add_compile_options(-ffp-contract=off -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  add_compile_options(-Wno-subobject-linkage)  # takes the files of a unity build for headers
+endif()
 if(DDPM_WERROR)
   add_compile_options(-Werror)
 endif()
