@@ -80,13 +80,14 @@ TEST_F(CodecGolden, EveryInstructionSetAndThreadCountMakesAndReadsTheFiles) {
   expect_golden(kGolden, kModel);
 }
 
-// The same network with tables of format 2.
-TEST_F(CodecGolden, EveryInstructionSetAndThreadCountMakesAndReadsTheFilesOfFormat2) {
-  const std::string files = kGolden + "format-2/";
+// The same network with tables of later formats.
+TEST_F(CodecGolden, EveryInstructionSetAndThreadCountMakesAndReadsTheFilesOfFormats2And3) {
   std::filesystem::copy(kModel, folder_ / "model", std::filesystem::copy_options::recursive);
-  std::filesystem::copy_file(files + "ddpm.json", folder_ / "model/ddpm.json",
-                             std::filesystem::copy_options::overwrite_existing);
-  expect_golden(files, "model");
+  for (const std::string format : {"format-2/", "format-3/"}) {
+    std::filesystem::copy_file(kGolden + format + "ddpm.json", folder_ / "model/ddpm.json",
+                               std::filesystem::copy_options::overwrite_existing);
+    expect_golden(kGolden + format, "model");
+  }
 }
 
 TEST_F(CodecCli, AFileFindsItsModelByItsFingerprint) {

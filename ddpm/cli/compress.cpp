@@ -113,19 +113,21 @@ void run_calibrate(const CompressArgs& args) {
   const Measured measured = measure(session.predictor(), items, progress.callback());
   CodecTables& tables = session.model().tables;
   tables = plan_tables(model.schedule, measured);
+  fill_walks(tables, shape.size());
   tables.learned_variance = prefers_learned_variance(session.predictor(), items);
   progress.finish();
   model.codec = tables_json(tables);
   write_file_atomic(model.folder / "ddpm.json", model_files(model).at("ddpm.json"));
   put_line("{}: measured on {}", (model.folder / "ddpm.json").string(),
            counted(std::ssize(items), "image"));
-  const auto line = [&](const char* mode, const std::vector<int>& at) {
+  const auto line = [&](const char* mode, const std::vector<int>& at, double bits) {
     put_line("{:<12}{} calls of the network, times {} to {}, ideally {:.3f} bits/dim", mode,
-             at.size(), at.front(), at.back(), predicted_bits(model.schedule, measured, at));
+             expected_calls(at, bits, shape.size()), at.front(), at.back(),
+             predicted_bits(model.schedule, measured, at));
   };
-  line("progressive", tables.progressive);
-  line("lossless", tables.lossless);
-  line("chain", tables.chain);
+  line("progressive", tables.progressive, tables.progressive_bits);
+  line("lossless", tables.lossless, tables.lossless_bits);
+  line("chain", tables.chain, 0);
 }
 
 void run_compress(const CompressArgs& args) {

@@ -269,12 +269,14 @@ std::uint64_t group_items(CodecMode mode) {
 std::int64_t calls_of(const CodecModel& model, CodecMode mode, std::uint64_t items) {
   const auto count = static_cast<std::int64_t>(items);
   const CodecTables& tables = model.tables;
-  if (mode == CodecMode::chain) {
-    const auto groups =
-        static_cast<std::int64_t>((items + group_items(mode) - 1) / group_items(mode));
-    return groups * std::ssize(tables.lossless) + (count - groups) * std::ssize(tables.chain);
-  }
-  return count * std::ssize(mode == CodecMode::lossless ? tables.lossless : tables.progressive);
+  const std::size_t elements = model.shape.size();
+  const std::int64_t lossless = expected_calls(tables.lossless, tables.lossless_bits, elements);
+  if (mode == CodecMode::lossless) return count * lossless;
+  if (mode != CodecMode::chain)
+    return count * expected_calls(tables.progressive, tables.progressive_bits, elements);
+  const auto groups =
+      static_cast<std::int64_t>((items + group_items(mode) - 1) / group_items(mode));
+  return groups * lossless + (count - groups) * std::ssize(tables.chain);
 }
 
 std::string compress(Predictor& predictor, const std::vector<Image>& images,

@@ -70,7 +70,8 @@ std::vector<WalkTrace> trace_walk(Predictor& predictor, const std::vector<Image>
                                   Transmitter transmitter, std::uint64_t seed,
                                   const std::function<void()>& progress = {});
 
-/// Network calls that compress() makes for so many items, one item each; at most (lossy stops).
+/// Network calls that compress() is expected to make for so many items, one item each, if no limit
+/// ends a lossy walk.
 std::int64_t calls_of(const CodecModel& model, CodecMode mode, std::uint64_t items);
 
 /// Items of a group.

@@ -19,15 +19,19 @@ std::span<const int> times_of(const CodecTables& tables, CodecMode mode) {
                                                                  : tables.progressive;
 }
 
-// Bits for each expected one. Where levels follow, what was not sent costs as much again; where a
-// step is followed by another it is sent later.
-constexpr double kSpending = 0.9, kLossySpending = 0.8;
+// Bits for each expected one.
+double spending_of(int format, CodecMode mode) {
+  const bool apart = mode == CodecMode::lossless || mode == CodecMode::chain;
+  if (format == 1) return 0.9;
+  if (format == 2) return apart ? 0.9 : 0.8;
+  // Where levels follow, what was not sent costs as much again; else it is sent later.
+  return apart ? 1 : 0.95;
+}
 
 WalkOptions walk_options(Predictor& predictor, const GroupKey& key) {
   const CodecTables& tables = predictor.model().tables;
-  const bool apart = key.mode == CodecMode::lossless || key.mode == CodecMode::chain;
   return {times_of(tables, key.mode), key.seed, key.first_item, key.transmitter,
-          apart || tables.format == 1 ? kSpending : kLossySpending};
+          spending_of(tables.format, key.mode)};
 }
 
 // Of what a reader makes of the bits until now: an item between two times asks the network again.

@@ -1,6 +1,7 @@
 #include "ddpm/codec/hadamard.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <functional>
@@ -15,33 +16,77 @@
 namespace ddpm {
 namespace {
 
-constexpr std::uint32_t kBlocks = 64;
+// Small steps have few bits and want small atoms; beyond a size the search would cost too much.
+constexpr std::size_t kLargeCodebook = std::size_t{1} << 20;
+constexpr std::uint32_t kRows = 32;  // of each factor of the large codebook's signs
 
 // Elements of an atom: enough for their sums of +-1 to look normal.
 std::size_t atom_size(std::size_t n) { return std::max<std::size_t>(64, std::bit_ceil(n)); }
 
-std::uint32_t codebook_size(std::size_t n) {
-  return static_cast<std::uint32_t>(kBlocks * atom_size(n));
+std::uint32_t blocks_of(Codebook codebook, std::size_t n) {
+  if (codebook == Codebook::small) return 64;
+  const std::size_t size = atom_size(n);
+  return static_cast<std::uint32_t>(
+      std::max<std::size_t>(64, std::min(size, kLargeCodebook / size)));
 }
 
-// The two rows of random signs of a block: bit i of the words of its stream, the second row after
-// the first. A set bit is -1.
-class Signs {
+std::uint32_t codebook_size(Codebook codebook, std::size_t n) {
+  return static_cast<std::uint32_t>(blocks_of(codebook, n) * atom_size(n));
+}
+
+using Row = std::vector<std::uint32_t>;  // of signs: a set bit is -1
+
+// The signs of a lane from a word on.
+Row row_of(const StepKey& key, std::uint32_t lane, std::size_t size, std::size_t first = 0) {
+  const NoiseKey stream{key.seed, Purpose::codec_atoms, key.item, key.step, lane};
+  Row row(size / 32);
+  std::array<std::uint32_t, 4> words{};
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const std::size_t word = first + i;
+    if (i == 0 || word % 4 == 0) words = random_block(stream, static_cast<std::uint32_t>(word / 4));
+    row[i] = words[word % 4];
+  }
+  return row;
+}
+
+Row product(const Row& a, const Row& b) {
+  Row row(a.size());
+  std::ranges::transform(a, b, row.begin(), std::bit_xor());
+  return row;
+}
+
+// The signs of the blocks: an atom is outer * H (inner * H e_j).
+class Bases {
  public:
-  Signs(const StepKey& key, std::uint32_t block, std::size_t size) : words_(2 * size / 32) {
-    const NoiseKey stream{key.seed, Purpose::codec_atoms, key.item, key.step, block};
-    for (std::uint32_t b = 0; b < words_.size() / 4; ++b) {
-      std::ranges::copy(random_block(stream, b), &words_[4 * b]);
-    }
+  Bases(const StepKey& key, std::size_t n)
+      : key_(key), size_(atom_size(n)), blocks_(blocks_of(key.codebook, n)) {
+    if (shared()) outer_ = row_of(key, 0, size_);
   }
 
-  /// x[i] times row `row` (0 or 1).
-  void apply(int row, std::span<std::int32_t> x) const {
-    flip_signs(std::span(words_).subspan(row * words_.size() / 2, words_.size() / 2), x);
+  std::size_t size() const { return size_; }
+  std::uint32_t blocks() const { return blocks_; }
+  /// Whether outer() is the same in all blocks.
+  bool shared() const { return key_.codebook == Codebook::large; }
+  Row outer(std::uint32_t block) const {
+    return shared() ? outer_ : row_of(key_, block, size_, size_ / 32);
+  }
+  Row inner(std::uint32_t block) {
+    if (!shared()) return row_of(key_, block, size_);
+    return product(factor(block / kRows), factor(kRows + block % kRows));
   }
 
  private:
-  std::vector<std::uint32_t> words_;
+  const Row& factor(std::uint32_t i) {
+    Row& row = factors_[i];
+    if (row.empty()) row = row_of(key_, 1 + i, size_);
+    return row;
+  }
+
+  StepKey key_;
+  std::size_t size_;
+  std::uint32_t blocks_;
+  Row outer_;
+  std::array<Row, 2 * kRows> factors_;
 };
 
 struct Atom {
@@ -110,20 +155,17 @@ class Best {
 // The `count` atoms whose correlations with u are nearest to what each must add for z to move by
 // |u|: |u| / sqrt(count). Mostly that is more than any atom has, and these are the largest.
 std::vector<Atom> choose(const StepKey& key, std::span<const float> u, int count) {
-  const std::size_t size = atom_size(u.size());
+  Bases bases(key, u.size());
+  const std::size_t size = bases.size();
   const double length = norm(u);
   const std::vector<std::int32_t> integers = to_integers(u, length, size);
   const double wanted = length * 0x1p30 / std::sqrt(static_cast<double>(size) * count);
   const auto target = static_cast<std::int32_t>(std::min(wanted, 0x1p31 - 1));
   Best best(count);
-  std::vector<std::int32_t> x(size);
-  for (std::uint32_t block = 0; block < kBlocks; ++block) {
-    const Signs signs(key, block, size);
-    x = integers;
-    signs.apply(1, x);
-    walsh_hadamard(x);
-    signs.apply(0, x);
-    walsh_hadamard(x);
+  std::vector<std::int32_t> turned(size), x(size);
+  for (std::uint32_t block = 0; block < bases.blocks(); ++block) {
+    if (block == 0 || !bases.shared()) signed_walsh_hadamard(bases.outer(block), integers, turned);
+    signed_walsh_hadamard(bases.inner(block), turned, x);
     for (std::size_t i = 0; (i = next_near(x, i, target, best.most())) < size; ++i) {
       best.offer({std::abs(std::abs(x[i]) - target),
                   {static_cast<std::uint32_t>(block * size + i), x[i] < 0}});
@@ -132,9 +174,10 @@ std::vector<Atom> choose(const StepKey& key, std::span<const float> u, int count
   return best.by_index();
 }
 
-// The sum of the atoms: entry i of atom j of a block is s1_i sum_k H_ik s0_k H_kj.
-std::vector<std::int32_t> sum_of(const StepKey& key, std::span<const Atom> atoms,
-                                 std::size_t size) {
+// The sum of the atoms.
+std::vector<std::int32_t> sum_of(const StepKey& key, std::span<const Atom> atoms, std::size_t n) {
+  Bases bases(key, n);
+  const std::size_t size = bases.size();
   std::vector<std::int32_t> sum(size), x(size);
   for (std::size_t i = 0; i < atoms.size();) {
     const auto block = static_cast<std::uint32_t>(atoms[i].index / size);
@@ -142,11 +185,9 @@ std::vector<std::int32_t> sum_of(const StepKey& key, std::span<const Atom> atoms
     for (; i < atoms.size() && atoms[i].index / size == block; ++i) {
       x[atoms[i].index % size] = atoms[i].negative ? -1 : 1;
     }
-    const Signs signs(key, block, size);
     walsh_hadamard(x);
-    signs.apply(0, x);
-    walsh_hadamard(x);
-    signs.apply(1, x);
+    signed_walsh_hadamard(bases.inner(block), x, x);
+    flip_signs(bases.outer(block), x);
     for (std::size_t j = 0; j < size; ++j) sum[j] += x[j];
   }
   return sum;
@@ -156,18 +197,17 @@ std::vector<std::int32_t> sum_of(const StepKey& key, std::span<const Atom> atoms
 // best M of N normal vectors with a direction is near 2 L - ln L, L = ln(N / M), and an atom's
 // length is fixed: what lies along u is missing elsewhere. Noise that both sides know fills it up,
 // and takes away that sums of +-1 lie on a lattice.
-double noise_share(std::size_t n, std::size_t atoms) {
-  const double L = exact::log(codebook_size(n) / static_cast<double>(atoms));
+double noise_share(Codebook codebook, std::size_t n, std::size_t atoms) {
+  const double L = exact::log(codebook_size(codebook, n) / static_cast<double>(atoms));
   return std::min(0.5, (2 * L - exact::log(L)) / static_cast<double>(n));
 }
 
 // z = sum / sqrt(atoms * size) + sqrt(share) noise, where z holds the noise before.
 void add_atoms(const StepKey& key, std::span<const Atom> atoms, std::span<float> z) {
   if (atoms.empty()) return;
-  const std::size_t size = atom_size(z.size());
-  const std::vector<std::int32_t> sum = sum_of(key, atoms, size);
-  const double scale = 1 / std::sqrt(static_cast<double>(atoms.size() * size));
-  const double noise = std::sqrt(noise_share(z.size(), atoms.size()));
+  const std::vector<std::int32_t> sum = sum_of(key, atoms, z.size());
+  const double scale = 1 / std::sqrt(static_cast<double>(atoms.size() * sum.size()));
+  const double noise = std::sqrt(noise_share(key.codebook, z.size(), atoms.size()));
   for (std::size_t i = 0; i < z.size(); ++i) {
     z[i] = static_cast<float>(sum[i] * scale + z[i] * noise);
   }
@@ -175,17 +215,17 @@ void add_atoms(const StepKey& key, std::span<const Atom> atoms, std::span<float>
 
 }  // namespace
 
-int hadamard_bits(std::size_t n, int atoms) {
-  return atoms + subset_bits(codebook_size(n), static_cast<std::uint32_t>(atoms));
+int hadamard_bits(Codebook codebook, std::size_t n, int atoms) {
+  return atoms + subset_bits(codebook_size(codebook, n), static_cast<std::uint32_t>(atoms));
 }
 
-int hadamard_atoms(std::size_t n, int budget) {
+int hadamard_atoms(Codebook codebook, std::size_t n, int budget) {
   // (N over M) >= (N / M)^M, and N / M is at least 4: an atom costs at least so many bits.
-  const auto least = static_cast<int>(std::bit_width(codebook_size(n) / kMaxSubsetSize));
+  const auto least = static_cast<int>(std::bit_width(codebook_size(codebook, n) / kMaxSubsetSize));
   int low = 0, high = std::min(static_cast<int>(kMaxSubsetSize), budget / least);
   while (low < high) {
     const int middle = (low + high + 1) / 2;
-    if (hadamard_bits(n, middle) <= budget) {
+    if (hadamard_bits(codebook, n, middle) <= budget) {
       low = middle;
     } else {
       high = middle - 1;
@@ -196,7 +236,7 @@ int hadamard_atoms(std::size_t n, int budget) {
 
 void send_hadamard(const StepKey& key, int budget, std::span<const float> u, BitWriter& writer,
                    std::span<float> z) {
-  const int count = hadamard_atoms(u.size(), budget);
+  const int count = hadamard_atoms(key.codebook, u.size(), budget);
   if (count == 0) return;
   const std::vector<Atom> atoms = choose(key, u, count);
   std::vector<std::uint32_t> indices;
@@ -204,20 +244,20 @@ void send_hadamard(const StepKey& key, int budget, std::span<const float> u, Bit
     writer.put(atom.negative ? 1 : 0, 1);
     indices.push_back(atom.index);
   }
-  put_subset(codebook_size(u.size()), indices, writer);
+  put_subset(codebook_size(key.codebook, u.size()), indices, writer);
   add_atoms(key, atoms, z);
 }
 
 Result<void> receive_hadamard(const StepKey& key, int budget, BitReader& reader,
                               std::span<float> z) {
-  const int count = hadamard_atoms(z.size(), budget);
+  const int count = hadamard_atoms(key.codebook, z.size(), budget);
   std::vector<Atom> atoms(count);
   for (Atom& atom : atoms) {
     auto sign = reader.take(1);
     if (!sign) return tl::unexpected(std::move(sign).error());
     atom.negative = *sign != 0;
   }
-  auto indices = take_subset(codebook_size(z.size()), count, reader);
+  auto indices = take_subset(codebook_size(key.codebook, z.size()), count, reader);
   if (!indices) return tl::unexpected(std::move(indices).error());
   for (int i = 0; i < count; ++i) atoms[i].index = (*indices)[i];
   fill_normal({key.seed, Purpose::codec_noise, key.item, key.step}, z);

@@ -5,6 +5,7 @@
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
+#include "ddpm/codec/hadamard.h"
 #include "ddpm/codec/tables.h"
 #include "ddpm/diffusion/spacing.h"
 
@@ -91,7 +92,20 @@ JumpCosts relative_costs(const JumpCosts& jumps) {
   return table;
 }
 
+double bits_of(const JumpCosts& jumps, const std::vector<int>& times) {
+  double bits = 0;
+  for (std::size_t i = 0; i + 1 < times.size(); ++i) bits += jumps.at(times[i + 1], times[i]);
+  return bits;
+}
+
 }  // namespace
+
+int expected_calls(const std::vector<int>& times, double bits, std::size_t elements) {
+  if (bits == 0) return static_cast<int>(times.size());
+  const double paid = kTransmitter * bits * static_cast<double>(elements) /
+                      hadamard_bits(Codebook::large, elements, 1);
+  return static_cast<int>(std::min(static_cast<double>(times.size()), std::ceil(paid) + 1));
+}
 
 CodecTables plan_tables(const Schedule& schedule, const Measured& measured, const Calls& calls) {
   DDPM_CHECK(!measured.times.empty() && measured.times.front() == 1 && !measured.decoders.empty());
@@ -110,6 +124,8 @@ CodecTables plan_tables(const Schedule& schedule, const Measured& measured, cons
   tables.lossless =
       optimal_times(absolute_costs(jumps, measured, kTransmitter), std::min(calls.lossless, T));
   tables.chain = optimal_times(absolute_costs(jumps, measured, 1), std::min(calls.chain, T));
+  tables.progressive_bits = bits_of(jumps, tables.progressive);
+  tables.lossless_bits = bits_of(jumps, tables.lossless);
   for (const LevelDecoder& decoder : measured.decoders) {
     for (const auto* times : {&tables.progressive, &tables.lossless, &tables.chain}) {
       if (decoder.time != times->back()) continue;
@@ -118,6 +134,15 @@ CodecTables plan_tables(const Schedule& schedule, const Measured& measured, cons
     }
   }
   return tables;
+}
+
+void fill_walks(CodecTables& tables, std::size_t elements) {
+  for (auto [times, bits] : {std::pair{&tables.progressive, tables.progressive_bits},
+                             std::pair{&tables.lossless, tables.lossless_bits}}) {
+    std::vector<int> all;
+    for (int t = times->front(); t >= times->back(); --t) all.push_back(t);
+    if (expected_calls(all, bits, elements) <= std::ssize(*times)) *times = std::move(all);
+  }
 }
 
 double predicted_bits(const Schedule& schedule, const Measured& measured,
@@ -147,6 +172,7 @@ CodecTables nominal_tables(const Schedule& schedule) {
   CodecTables tables =
       plan_tables(schedule, measured, {.progressive = 100, .lossless = 100, .chain = 250});
   tables.format = 1;
+  tables.progressive_bits = tables.lossless_bits = 0;  // a guess
   return tables;
 }
 

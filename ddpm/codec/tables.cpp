@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
@@ -11,8 +12,9 @@
 namespace ddpm {
 namespace {
 
-constexpr int kFormat = 2;
-constexpr double kMostError = 4;  // of x0 in [-1, 1]
+constexpr int kFormat = 3;
+constexpr double kMostError = 4;   // of x0 in [-1, 1]
+constexpr double kMostBits = 100;  // an element
 
 double log_snr(const Schedule& schedule, int t) {
   return exact::log(std::max(schedule.snr(t), 1e-300));
@@ -96,6 +98,9 @@ void check(const CodecTables& tables, int T, const std::string& file) {
         tables.decoders, [&](const LevelDecoder& d) { return d.time == times->back(); });
     if (!known) refuse(file, fmt::format("no decoder for time {}", times->back()));
   }
+  for (const double bits : {tables.progressive_bits, tables.lossless_bits}) {
+    if (!(bits >= 0 && bits <= kMostBits)) refuse(file, fmt::format("{} bits an element", bits));
+  }
 }
 
 Json integers(const auto& values) {
@@ -150,6 +155,10 @@ CodecTables read_tables(const Json& json, const Schedule& schedule, const std::s
   tables.progressive = keys.integers("progressive", {});
   tables.lossless = keys.integers("lossless", {});
   tables.chain = keys.integers("chain", {});
+  if (tables.format > 2) {
+    tables.progressive_bits = keys.real("progressive_bits", 0);
+    tables.lossless_bits = keys.real("lossless_bits", 0);
+  }
   tables.learned_variance = keys.boolean("learned_variance", false);
   const Json* decoders = keys.find("decoders");
   keys.ignore({"decoders"});
@@ -172,14 +181,19 @@ Json tables_json(const CodecTables& tables) {
     for (const double e : row) errors.push_back(json_real(e));
   }
   for (const LevelDecoder& decoder : tables.decoders) decoders.push_back(decoder_json(decoder));
-  return json_object({{"format", json_integer(tables.format)},
-                      {"times", integers(tables.times)},
-                      {"errors", json_list(std::move(errors))},
-                      {"progressive", integers(tables.progressive)},
-                      {"lossless", integers(tables.lossless)},
-                      {"chain", integers(tables.chain)},
-                      {"learned_variance", json_bool(tables.learned_variance)},
-                      {"decoders", json_list(std::move(decoders))}});
+  std::map<std::string, Json> members = {{"format", json_integer(tables.format)},
+                                         {"times", integers(tables.times)},
+                                         {"errors", json_list(std::move(errors))},
+                                         {"progressive", integers(tables.progressive)},
+                                         {"lossless", integers(tables.lossless)},
+                                         {"chain", integers(tables.chain)},
+                                         {"learned_variance", json_bool(tables.learned_variance)},
+                                         {"decoders", json_list(std::move(decoders))}};
+  if (tables.format > 2) {
+    members["progressive_bits"] = json_real(tables.progressive_bits);
+    members["lossless_bits"] = json_real(tables.lossless_bits);
+  }
+  return json_object(std::move(members));
 }
 
 }  // namespace ddpm

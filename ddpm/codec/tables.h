@@ -16,13 +16,15 @@ namespace ddpm {
 using ContextErrors = std::array<double, kContexts>;
 
 struct CodecTables {
-  /// What the walks and chains go by: 1, of the first tables and of models without any, or 2.
-  int format = 2;
+  /// What the walks and chains go by: 1, of the first tables and of models without any, 2 or 3.
+  int format = 3;
   std::vector<int> times;             // increasing, within 1..T
   std::vector<ContextErrors> errors;  // E (x0 - x0 read from x_t)^2 at each of them, by context
   // The network is asked at these times, decreasing: progressive files (to the last detail), single
   // lossless ones, chains.
   std::vector<int> progressive, lossless, chain;
+  // What a walk down the first two is expected to send, per element; 0 where nobody worked it out.
+  double progressive_bits = 0, lossless_bits = 0;
   std::vector<LevelDecoder> decoders;  // one for the last time of each of the three
   bool learned_variance = false;       // chains use the network's own variances
 
@@ -49,7 +51,7 @@ struct Measured {
   std::vector<double> decoder_bits;    // per element, one a decoder
 };
 
-/// How often the network is asked; fewer when there are fewer times.
+/// How often the network is asked about an item at most; less often when there are fewer times.
 struct Calls {
   int progressive = 250, lossless = 250, chain = 250;
 };
@@ -59,6 +61,15 @@ struct Calls {
 /// until then. Throws Error for schedules of more than 4000 steps or alpha_bar(T) == 0.
 CodecTables plan_tables(const Schedule& schedule, const Measured& measured,
                         const Calls& calls = {});
+
+/// Gives walks every time down to their last, if the bits of an item of `elements` pay for no more
+/// stops than they had times: a walk stops where an atom is paid for, and the fewer bits it is
+/// beyond that the better.
+void fill_walks(CodecTables& tables, std::size_t elements);
+
+/// Calls of the network that a walk down `times` is expected to make for an item of `elements`; a
+/// stop pays for an atom, so `bits` per element limit them, if they are not 0.
+int expected_calls(const std::vector<int>& times, double bits, std::size_t elements);
 
 /// Tables for a model that nobody measured: as if images were noise of standard deviation 1/2.
 CodecTables nominal_tables(const Schedule& schedule);

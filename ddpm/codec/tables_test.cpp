@@ -74,7 +74,7 @@ TEST(CodecTables, ThatContradictThemselvesAreRefused) {
   refused([](CodecTables& t) { t.decoders.clear(); });
   refused([](CodecTables& t) { t.decoders[0].scale_q16[5] = 0; });
   refused([](CodecTables& t) { t.decoders[0].neighbours[0] = 1 << 20; });
-  refused([](CodecTables& t) { t.format = 3; });
+  refused([](CodecTables& t) { t.format = 4; });
   refused([](CodecTables& t) { t.decoders[0].weights_q15 = {1 << 15}; });
   refused([](CodecTables& t) {
     t.decoders[0].weights_q15 = even_weights();

@@ -17,7 +17,7 @@
 namespace ddpm {
 
 enum class Transmitter : std::uint8_t {
-  hadamard = 0,  // a few columns of 64 random Hadamard bases; the default
+  hadamard = 0,  // a few columns of random Hadamard bases; the default
   pfr = 1,       // Poisson functional representation in chunks (Theis et al. 2022, DiffC)
   greedy = 2,    // the best of 2^14 normal vectors a chunk (DDCM)
   ideal = 3,     // samples q truly, counts the bits of the KL divergence, can't be received
@@ -27,11 +27,19 @@ enum class Transmitter : std::uint8_t {
 Transmitter parse_transmitter(const std::string& name);
 std::string name_of(Transmitter transmitter);
 
+/// The atoms that `hadamard` chooses from: the more there are, the more of its bits an index
+/// delivers and the longer the search takes.
+enum class Codebook : std::uint8_t {
+  small,  // 64 bases, each of signs of its own: of the codec's tables of formats 1 and 2
+  large,  // up to 1024 bases, 2^20 atoms, of signs that are products of 64 rows
+};
+
 /// Which randomness a step uses; no two steps of a file share a key.
 struct StepKey {
   std::uint64_t seed = 0;
   std::uint64_t item = 0;  // image or tile, below 2^44
   std::uint32_t step = 0;  // number of the step, sub-steps counted
+  Codebook codebook = Codebook::large;
 };
 
 /// KL(N(u, 1) | N(0, 1)) = |u|^2 / (2 ln 2) bits.

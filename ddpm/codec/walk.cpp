@@ -16,15 +16,9 @@ namespace {
 // Expected bits per element above which a stage is cut into more steps: an index that says much at
 // once says it at a worse price.
 constexpr double kLargestStep = 0.04;
-// But no step is expected to take fewer bits than these, which pay for an atom.
+// But no step is expected to take fewer bits than pay for an atom; by tables of formats 1 and 2
+// than these, which nearly do.
 constexpr double kSmallestStep = 14;
-// After so many expected bits comes a hint: is the error of the network more or less than the
-// item's scale times the table's? The scale follows by these factors. First hints are worth most:
-// the next wait kLater bits longer each, kMostHinted at most. By tables of format 1 every stage of
-// kFirst has one.
-constexpr double kHinted = 8, kLater = 4, kMostHinted = 60, kFirst = 13;
-constexpr double kMore = 1.5, kLess = 0.85;
-constexpr double kLeastScale = 0.25, kMostScale = 8;
 constexpr int kMostBudget = 60'000;
 constexpr double kMostStepsAStage = 1000;
 
@@ -44,10 +38,11 @@ Walk::Walk(Predictor& predictor, const WalkOptions& options, std::size_t items)
     : predictor_(predictor),
       options_(options),
       times_(options.times.begin(), options.times.end()),
-      items_(items),
+      items_(items, Item(predictor.model().tables.format)),
       z_(predictor.model().shape.size()),
       u_(z_.size()),
-      atom_bits_(hadamard_bits(z_.size(), 1)) {
+      codebook_(predictor.model().tables.format < 3 ? Codebook::small : Codebook::large),
+      atom_bits_(hadamard_bits(codebook_, z_.size(), 1)) {
   DDPM_CHECK(!times_.empty());
   for (std::size_t i = 0; i < items; ++i) {
     Item& item = items_[i];
@@ -91,7 +86,7 @@ void Walk::look(Item& item) const {
 void Walk::plan(Item& item) const {
   const CodecModel& model = predictor_.model();
   item.error = model.tables.errors_at(model.schedule, time());
-  for (double& error : item.error) error *= item.scale;
+  for (double& error : item.error) error *= item.hardness.scale();
   item.left = 0;
   if (stage_ == times_.size()) return;
   double& bits = item.stage_bits;
@@ -101,7 +96,8 @@ void Walk::plan(Item& item) const {
     if (item.credit + options_.spending * bits >= atom_bits_ || item.next + 1 == times_.size())
       break;
   }
-  const double largest = std::max(kSmallestStep, kLargestStep * static_cast<double>(z_.size()));
+  const double smallest = model.tables.format < 3 ? kSmallestStep : atom_bits_ / options_.spending;
+  const double largest = std::max(smallest, kLargestStep * static_cast<double>(z_.size()));
   item.left = static_cast<int>(std::clamp(std::ceil(bits / largest), 1.0, kMostStepsAStage));
   item.snr_step /= item.left;
 }
@@ -126,9 +122,10 @@ double Walk::expected_error(std::size_t i) const {
 int Walk::budget(Item& item) const {
   item.credit += options_.spending * expected_bits(item, item.snr_step);
   const int most = static_cast<int>(std::clamp(item.credit, 0.0, double{kMostBudget}));
-  const int bits = options_.transmitter == Transmitter::hadamard
-                       ? hadamard_bits(z_.size(), hadamard_atoms(z_.size(), most))
-                       : most;
+  const int bits =
+      options_.transmitter == Transmitter::hadamard
+          ? hadamard_bits(codebook_, z_.size(), hadamard_atoms(codebook_, z_.size(), most))
+          : most;
   item.credit -= bits;
   return bits;
 }
@@ -155,47 +152,30 @@ void Walk::move(Item& item, std::span<const float> z) const {
   if (--item.left == 0) item.snr = predictor_.model().schedule.snr(times_[item.next]);
 }
 
-double Walk::hinted_bits(const Item& item) const {
-  if (predictor_.model().tables.format == 1) return kFirst;
-  return std::min(kHinted + kLater * item.hints, kMostHinted);
-}
-
-// A stage without a hint brings the next one nearer.
-bool Walk::takes_hint(Item& item) const {
-  if (item.left == 0) return false;
-  if (item.unhinted + item.stage_bits >= hinted_bits(item)) return true;
-  if (predictor_.model().tables.format > 1) item.unhinted += item.stage_bits;
-  return false;
-}
-
-void Walk::take_hint(Item& item, bool more) const {
-  item.scale = std::clamp(item.scale * (more ? kMore : kLess), kLeastScale, kMostScale);
-  ++item.hints;
-  item.unhinted = 0;
-  plan(item);
-}
-
-// More, where the error is nearer to that in the logarithm.
 double Walk::send_hint(std::size_t i, std::span<const float> target, BitWriter& writer) {
   Item& item = items_[i];
-  if (!takes_hint(item)) return 0;
+  if (item.left == 0 || !item.hardness.due(item.stage_bits)) return 0;
   double is = 0, expected = 0;
   for (std::size_t k = 0; k < target.size(); ++k) {
     const double miss = double{target[k]} - item.x0[k];
     is += miss * miss;
     expected += item.error[item.contexts[k]];
   }
-  const bool more = is * is > expected * expected * (kMore * kLess);
-  writer.put(more ? 1 : 0, 1);
-  take_hint(item, more);
-  return options_.transmitter == Transmitter::ideal ? 0 : 1;
+  const int bits = item.hardness.bits();
+  const std::uint32_t hint = item.hardness.choose(is / expected);
+  writer.put(hint, bits);
+  item.hardness.take(hint);
+  plan(item);
+  return options_.transmitter == Transmitter::ideal ? 0 : bits;
 }
 
 Result<void> Walk::receive_hint(std::size_t i, BitReader& reader) {
-  if (!takes_hint(items_[i])) return {};
-  const auto bit = reader.take(1);
-  if (!bit) return tl::unexpected(bit.error());
-  take_hint(items_[i], *bit != 0);
+  Item& item = items_[i];
+  if (item.left == 0 || !item.hardness.due(item.stage_bits)) return {};
+  const auto hint = reader.take(item.hardness.bits());
+  if (!hint) return tl::unexpected(hint.error());
+  item.hardness.take(static_cast<std::uint32_t>(*hint));
+  plan(item);
   return {};
 }
 

@@ -8,7 +8,9 @@
 #include <span>
 #include <vector>
 
+#include "ddpm/codec/hardness.h"
 #include "ddpm/codec/predictor.h"
+#include "ddpm/codec/transmitter.h"
 
 namespace ddpm {
 
@@ -44,9 +46,9 @@ class Walk {
   /// Steps that this stage still has for an item; 0 in the last and where it doesn't stop.
   int steps_left(std::size_t item) const { return items_[item].left; }
 
-  /// Says in a bit, where the stage is worth it, whether the model errs more or less about this
-  /// item than was thought; to be called before the stage's first step. Returns the bits, 0 for the
-  /// ideal transmitter, which sends what there is whatever was thought.
+  /// Says, where the stage is worth it, how much more or less the model errs about this item than
+  /// was thought (hardness.h); to be called once a stage, before its first step. Returns the bits,
+  /// 0 for the ideal transmitter, which sends what there is whatever was thought.
   double send_hint(std::size_t item, std::span<const float> target, BitWriter& writer);
   Result<void> receive_hint(std::size_t item, BitReader& reader);
 
@@ -72,25 +74,22 @@ class Walk {
 
  private:
   struct Item {
+    explicit Item(int format) : hardness(format) {}
+
     std::vector<float> x, x0;
     std::vector<std::uint8_t> contexts;
     ContextErrors error{};  // E (x_0 - x0)^2 by context
     std::array<std::uint32_t, kContexts> count{};
     double snr = 0, snr_step = 0;
     double credit = 0;      // bits that may be spent
-    double scale = 1;       // of the table's errors, as hints say
     double stage_bits = 0;  // expected until the next time
-    double unhinted = 0;    // expected of the stages since the last hint, without this one
-    int hints = 0;
+    Hardness hardness;      // its scale is that of the table's errors
     int left = 0;
     std::size_t next = 0;      // index of the time where it stops next
     std::uint32_t number = 0;  // of the next step
     bool ended = false, fresh = false;
   };
 
-  double hinted_bits(const Item& item) const;
-  bool takes_hint(Item& item) const;
-  void take_hint(Item& item, bool more) const;
   bool stops(const Item& item) const { return !item.ended && item.next + 1 == stage_; }
   void look(Item& item) const;
   void plan(Item& item) const;
@@ -98,7 +97,7 @@ class Walk {
   int budget(Item& item) const;
   void move(Item& item, std::span<const float> z) const;
   StepKey key_of(std::size_t item) const {
-    return {options_.seed, options_.first_item + item, items_[item].number};
+    return {options_.seed, options_.first_item + item, items_[item].number, codebook_};
   }
 
   Predictor& predictor_;
@@ -107,6 +106,7 @@ class Walk {
   std::vector<Item> items_;
   std::size_t stage_ = 0;  // how often begin() was called
   std::vector<float> z_, u_;
+  Codebook codebook_;
   double atom_bits_;
 };
 

@@ -20,7 +20,7 @@ std::vector<std::int32_t> values(std::size_t n) {
 }
 
 TEST(WalshHadamard, IsItsDefinition) {
-  for (const std::size_t n : {32U, 64U, 128U, 512U, 1024U}) {
+  for (const std::size_t n : {32U, 64U, 128U, 256U, 512U, 1024U}) {
     const std::vector<std::int32_t> x = values(n);
     std::vector<std::int32_t> y = x;
     walsh_hadamard(y);
@@ -54,6 +54,23 @@ TEST(FlipSigns, FollowsTheBits) {
   flip_signs(signs, y);
   for (std::size_t i = 0; i < x.size(); ++i) {
     ASSERT_EQ(y[i], signs[i / 32] >> i % 32 & 1 ? -x[i] : x[i]) << i;
+  }
+}
+
+TEST(WalshHadamard, OfSignedNumbersIsBothInTurn) {
+  for (const std::size_t n : {32U, 256U, 2048U}) {
+    const std::vector<std::int32_t> x = values(n);
+    std::vector<std::uint32_t> signs(n / 32);
+    for (std::uint32_t i = 0; i < signs.size(); ++i) signs[i] = 0x9e3779b9U * (i + 1);
+    std::vector<std::int32_t> expected = x, y(n);
+    flip_signs(signs, expected);
+    walsh_hadamard(expected);
+    signed_walsh_hadamard(signs, x, y);
+    EXPECT_EQ(y, expected) << n;
+    y = x;
+    signed_walsh_hadamard(signs, y, y);
+    EXPECT_EQ(y, expected) << n;
+    EXPECT_THROW(signed_walsh_hadamard(std::span(signs).first(n / 64), x, y), BugError);
   }
 }
 
