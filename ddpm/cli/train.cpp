@@ -133,7 +133,8 @@ void add_train(CLI::App& app) {
   command->add_option("--set", args->set, "TABLE.KEY=VALUE over the file's, e.g. train.steps=1000")
       ->allow_extra_args(false);
   command->add_option("--out", args->out, "run folder; runs/<name of the config> if not given");
-  command->add_option("--resume", args->resume, "auto (the run's latest), none, or a checkpoint");
+  command->add_option("--resume", args->resume, "auto (the run's latest), none, or a checkpoint")
+      ->expected(0, 1);
   add_threads(*command, args->threads);
   command->footer(
       "Ctrl-C finishes the step and saves; a second one stops at once. SIGUSR1 saves and goes on.\n"

@@ -108,6 +108,45 @@ TEST_F(Codec, LearnedVariancesArePreferredWhereTheyAreRight) {
   EXPECT_FALSE(prefers(1, 9, Variance::fixed_large));
 }
 
+// Bits at which a walk's error came down to `error`, by straight lines between the stops.
+double bits_at(double error, const std::vector<WalkTrace>& walk) {
+  for (std::size_t i = 1; i < walk.size(); ++i) {
+    if (walk[i].error > error) continue;
+    const double share = (std::log(walk[i - 1].error) - std::log(error)) /
+                         (std::log(walk[i - 1].error) - std::log(walk[i].error));
+    return walk[i - 1].bits + share * (walk[i].bits - walk[i - 1].bits);
+  }
+  return INFINITY;
+}
+
+// An atom delivers 0.86 of its bits, so that 16 percent are paid for nothing, and hints cost
+// another 1.5 percent and 12 bits an item; measured are 23 percent in all. Of the 8 items' errors,
+// sums of 8192 squares, the standard error is 1.6 percent, which moves a segment of half a nat an
+// element by 3 percent at each end. With the codebook and hints of format 2 segments are above 1.4.
+TEST(Walk, SendsAFifthMoreThanTheIdealInEverySegment) {
+  const Schedule schedule = Schedule::linear(200, 5e-4, 0.1);
+  const GaussianImages images{.shape = {1, 32, 32}};
+  const CodecModel model = gaussian_model(images, schedule, {200, 12, 12});
+  GaussianDenoiser denoiser(schedule, images);
+  Predictor predictor(model, denoiser);
+  std::vector<Image> some;
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    some.push_back(blank_image(32, 32, 1));
+    some.back().pixels = images.draw(i);
+  }
+  const auto ideal = trace_walk(predictor, some, Transmitter::ideal, 0);
+  const auto sent = trace_walk(predictor, some, Transmitter::hadamard, 0);
+  double ideal_before = 0, sent_before = 0;
+  for (double error = 0.03; error > 0.001; error *= 0.6) {
+    const double ideal_bits = bits_at(error, ideal), bits = bits_at(error, sent);
+    const double ratio = (bits - sent_before) / (ideal_bits - ideal_before);
+    EXPECT_LT(ratio, 1.32) << error;
+    EXPECT_GT(ratio, 1.1) << error;
+    ideal_before = ideal_bits, sent_before = bits;
+  }
+  EXPECT_LT(sent_before / ideal_before, 1.25);
+}
+
 // Whole files: a header of 30 bytes and some first images at the price of single ones.
 TEST_F(Codec, FilesOfGaussianImagesCostWhatTheirModesSay) {
   const GaussianImages big{.shape = {1, 16, 16}};
