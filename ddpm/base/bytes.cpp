@@ -1,7 +1,5 @@
 #include "ddpm/base/bytes.h"
 
-#include <zlib.h>
-
 #include "ddpm/base/error.h"
 
 namespace ddpm {
@@ -28,11 +26,6 @@ void append_little_endian(std::string& out, std::uint64_t value, int size) {
 
 void append_big_endian(std::string& out, std::uint64_t value, int size) {
   for (int i = size; i-- > 0;) out += static_cast<char>(value >> 8 * i & 255);
-}
-
-std::uint32_t crc32_of(std::string_view bytes, std::uint32_t crc) {
-  return static_cast<std::uint32_t>(
-      ::crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 }  // namespace ddpm

@@ -15,8 +15,4 @@ std::uint64_t big_endian(std::string_view bytes);
 void append_little_endian(std::string& out, std::uint64_t value, int size);
 void append_big_endian(std::string& out, std::uint64_t value, int size);
 
-/// CRC-32 (ISO 3309) of more bytes, going on from `crc`; 0 to begin with. "123456789" gives
-/// cbf43926.
-std::uint32_t crc32_of(std::string_view bytes, std::uint32_t crc = 0);
-
 }  // namespace ddpm

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ddpm/base/crc32.h"
 #include "ddpm/base/error.h"
 
 namespace ddpm {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "ddpm/base/bytes.h"
+#include "ddpm/base/crc32.h"
 
 namespace ddpm {
 namespace {

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <map>
 
-#include "ddpm/base/bytes.h"
+#include "ddpm/base/crc32.h"
 #include "ddpm/base/error.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/utf8.h"

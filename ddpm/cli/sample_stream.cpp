@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ddpm/base/bytes.h"
+#include "ddpm/base/crc32.h"
 #include "ddpm/base/error.h"
 #include "ddpm/cli/npy_writer.h"
 #include "ddpm/cli/options.h"

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/base/bytes.h"
+#include "ddpm/base/crc32.h"
 #include "ddpm/base/zip.h"
 
 namespace ddpm {

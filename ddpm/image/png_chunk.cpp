@@ -1,6 +1,7 @@
 #include "ddpm/image/png_chunk.h"
 
 #include "ddpm/base/bytes.h"
+#include "ddpm/base/crc32.h"
 
 namespace ddpm {
 namespace {

@@ -1,6 +1,6 @@
 // Prints a hash of what must have the same bits on every kind of processor: elementary functions,
 // noise, a network's outputs, a sampling run, weights after three steps of training, the coder's
-// tables.
+// tables, compressed files of every mode and what they decode to.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -11,6 +11,8 @@
 #include "ddpm/base/exact.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/philox.h"
+#include "ddpm/codec/codec.h"
+#include "ddpm/codec/gaussian_for_test.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/runner.h"
 #include "ddpm/entropy/cdf_table.h"
@@ -118,6 +120,30 @@ void print_training(const Graph& g, const Params& params, std::span<const int> l
   print("weights", std::vector<float>(weights.begin(), weights.end()));
 }
 
+// Tables as for Gaussian images: other images cost more, and are as exact.
+void print_codec(const char* what, Shape shape, Denoiser* denoiser) {
+  const Schedule schedule = Schedule::linear(200, 5e-4, 0.1);
+  const GaussianImages source{.shape = shape};
+  const CodecModel model = gaussian_model(source, schedule, {40, 40, 40});
+  GaussianDenoiser exact(schedule, source);
+  Predictor predictor(model, denoiser != nullptr ? *denoiser : exact);
+  std::vector<Image> images(3, blank_image(shape.w, shape.h, 1));
+  for (std::size_t i = 0; i < images.size(); ++i) images[i].pixels = source.draw(i);
+  const std::pair<const char*, CodecMode> modes[] = {{"lossy", CodecMode::lossy},
+                                                     {"progressive", CodecMode::progressive},
+                                                     {"chain", CodecMode::chain},
+                                                     {"lossless", CodecMode::lossless}};
+  for (const auto& [name, mode] : modes) {
+    const std::string bytes = compress(predictor, images, {.mode = mode});
+    print(fmt::format("{}-{}", what, name).c_str(), std::vector<char>(bytes.begin(), bytes.end()));
+    std::vector<std::uint8_t> pixels;
+    for (const Image& image : value_or_throw(decompress(predictor, bytes)).images) {
+      pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
+    }
+    print(fmt::format("{}-{}-pixels", what, name).c_str(), pixels);
+  }
+}
+
 }  // namespace
 }  // namespace ddpm
 
@@ -133,4 +159,10 @@ int main() {
         config.conditional() ? std::vector{0, kNoLabel, 2, 1} : std::vector<int>();
     print_training(g, params, label, pool);
   }
+  print_codec("codec", {1, 32, 32}, nullptr);
+  UNetConfig gray = nets()[0];
+  gray.in_channels = gray.out_channels = 1;
+  const Graph g = unet(gray);
+  const auto denoiser = cpu::make_denoiser(g, params_of(g), 3, pool);
+  print_codec("codec-net", denoiser->shape(), denoiser.get());
 }

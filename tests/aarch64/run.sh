@@ -18,11 +18,12 @@ rm -rf "$work/objects"
 mkdir -p "$work/include" "$work/objects"
 for library in hwy fmt tl; do ln -sfn "/usr/include/$library" "$work/include/$library"; done
 
-# Of base what needs no zlib, of net what needs no JSON.
+# What needs no zlib, no libpng and no JSON.
 sources() {
   cd "$root"
-  ls ddpm/{base,diffusion,entropy,engine,engine/cpu}/*.cpp |
-    grep -vE '_(test|bench|slow_test)\.cpp$|^ddpm/base/zip\.cpp$'
+  ls ddpm/{base,diffusion,entropy,engine,engine/cpu,codec}/*.cpp |
+    grep -vE '_(test|bench|slow_test)\.cpp$|^ddpm/base/(zip|crc32)\.cpp$|^ddpm/codec/tables_json\.cpp$'
+  ls ddpm/image/image.cpp
   ls ddpm/net/{graph,gradient,params,unet,unet_check,unet_init}.cpp
   ls tests/aarch64/{hashes,highway_targets}.cpp
 }
