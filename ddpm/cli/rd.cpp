@@ -37,7 +37,8 @@ class Study {
   std::vector<RdRow> rows() {
     const auto n = static_cast<std::int64_t>(images_.size());
     const CodecModel& model = session_.model();
-    const std::int64_t calls = 3 * calls_of(model, CodecMode::progressive, n) +
+    // Two walks, and nearly as many looks at what a reader has.
+    const std::int64_t calls = 4 * calls_of(model, CodecMode::progressive, n) +
                                calls_of(model, CodecMode::lossless, n) +
                                calls_of(model, CodecMode::chain, n);
     CallProgress progress("rd", session_.predictor(), calls);
