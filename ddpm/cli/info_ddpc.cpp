@@ -30,6 +30,8 @@ std::vector<WalkTrace> segments_of(const Container& c, std::string_view bytes) {
   CodecSession session(*folder, 0, kMaxBatch);
   DecompressOptions options;
   options.frame = [&](const WalkTrace& trace, const std::vector<Image>&) {
+    // Of the same bits the last time, at which the network has read what they say.
+    if (!segments.empty() && segments.back().bits == trace.bits) segments.pop_back();
     segments.push_back(trace);
   };
   value_or_throw(decompress(session.predictor(), bytes, options));
@@ -103,11 +105,8 @@ void ddpc_info(const std::string& path, std::string_view bytes, bool json) {
   put_groups(file, bytes);
   if (segments.empty()) return;
   put_line("   t    bits   expected PSNR");
-  double before = -1;
   for (const WalkTrace& s : segments) {
-    if (s.bits == before && s.time > 1) continue;
     put_line("{:>4} {:>7.0f}   {:>5.2f} dB", s.time, s.bits, psnr_of_error(s.expected_error));
-    before = s.bits;
   }
 }
 

@@ -121,7 +121,9 @@ CodecTables read_tables(const Json& json, const Schedule& schedule, const std::s
   CodecTables tables;
   tables.format = keys.integer("format", 0);
   if (tables.format < 1 || tables.format > kFormat)
-    refuse(file, "another format; or try a newer ddpm");
+    refuse(file,
+           fmt::format("tables of format {} (this ddpm reads 1 to {}, a newer one perhaps more)",
+                       tables.format, kFormat));
   tables.times = keys.integers("times", {});
   const std::vector<double> errors = keys.reals("errors", {});
   tables.progressive = keys.integers("progressive", {});
