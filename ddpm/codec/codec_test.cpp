@@ -52,6 +52,32 @@ double psnr(const Image& a, const Image& b) {
   return 10 * std::log10(255.0 * 255 / (square_error(a, b) + 1e-9));
 }
 
+// Three channels: pixels are interleaved, items planar.
+TEST_F(Codec, ColourImagesComeBackToo) {
+  const GaussianImages colour{.shape = {3, 8, 8}};
+  const CodecModel model = gaussian_model(colour, schedule_, kFew);
+  GaussianDenoiser denoiser(schedule_, colour);
+  Predictor predictor(model, denoiser);
+  std::vector<Image> images = {blank_image(8, 8, 3), blank_image(8, 8, 3), blank_image(11, 5, 3)};
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const Item levels = colour.draw(i);
+    for (std::size_t k = 0; k < images[i].pixels.size(); ++k) images[i].pixels[k] = levels[k];
+  }
+  for (const CodecMode mode : kLossless) {
+    const std::string bytes = compress(predictor, images, {.mode = mode});
+    const Decompressed back = value_or_throw(decompress(predictor, bytes));
+    ASSERT_EQ(back.images.size(), images.size());
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      EXPECT_EQ(back.images[i].channels, 3);
+      EXPECT_TRUE(equal(back.images[i], images[i])) << name_of(mode) << i;
+    }
+  }
+  // Without a bit the mean would be shown: 10 log10(4 / 0.04) = 20 dB.
+  const std::string lossy = compress(predictor, {images[0]}, {.mode = CodecMode::lossy});
+  EXPECT_GT(psnr(value_or_throw(decompress(predictor, lossy)).images[0], images[0]), 25);
+  EXPECT_THROW(compress(predictor, {blank_image(8, 8, 1)}, {}), Error);
+}
+
 // What the sender measures at a time is what the receiver's frame is off by: both make the same
 // walk. At a time that the image passes by, the sender reads the network and the frame has Kalman's
 // update of an earlier reading, which Gaussian images follow but for rounding, twice 1/12 of some
