@@ -36,7 +36,7 @@ enum class Purpose : std::uint8_t {
   label_dropout = 18,    // image = position in the data order
   codec_start = 20,      // x_T that both sides of a codec know
   codec_noise = 21,      // noise of a transmitted step that both sides know
-  codec_atoms = 22,      // signs of a codebook; lane = block
+  codec_atoms = 22,      // signs of a codebook; lane = block or row
   codec_candidate = 23,  // candidates of a codebook; lane = chunk
   codec_arrival = 24,    // exponential arrival times of the candidates; lane = chunk
   codec_deal = 25,       // which elements a chunk has

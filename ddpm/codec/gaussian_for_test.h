@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "ddpm/base/exact.h"
 #include "ddpm/base/philox.h"
 #include "ddpm/codec/predictor.h"
 #include "ddpm/codec/tiles.h"
@@ -133,7 +134,8 @@ inline CodecModel gaussian_model(const GaussianImages& images, const Schedule& s
         kLevelContexts, static_cast<std::uint32_t>(std::lround(127.5 * 65536 * std::sqrt(error))));
     measured.decoders.push_back(decoder);
     measured.decoder_bits.push_back(
-        std::log2(127.5) + 0.5 * std::log2(2 * std::numbers::pi * std::numbers::e * error));
+        exact::log(127.5 * std::sqrt(2 * std::numbers::pi * std::numbers::e * error)) *
+        std::numbers::log2e);
   }
   model.tables = plan_tables(schedule, measured, calls);
   return model;

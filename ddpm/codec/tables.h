@@ -51,7 +51,8 @@ struct Measured {
   std::vector<double> decoder_bits;    // per element, one a decoder
 };
 
-/// How often the network is asked about an item at most; less often when there are fewer times.
+/// How often the network is asked about an item, as far as can be foretold; less often when there
+/// are fewer times.
 struct Calls {
   int progressive = 250, lossless = 250, chain = 250;
 };

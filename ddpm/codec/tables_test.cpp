@@ -41,10 +41,11 @@ std::vector<std::uint16_t> even_weights() {
   return weights;
 }
 
-TEST(CodecTables, OfMixturesAndOfBothFormatsAreReadBack) {
-  for (const int format : {1, 2}) {
+TEST(CodecTables, OfMixturesAndOfEveryFormatAreReadBack) {
+  for (const int format : {1, 2, 3}) {
     CodecTables tables = nominal();
     tables.format = format;
+    if (format == 3) tables.progressive_bits = 2.25, tables.lossless_bits = 0.75;
     tables.decoders[0] = {.time = tables.decoders[0].time, .weights_q15 = even_weights()};
     const std::string text = write_json(tables_json(tables));
     EXPECT_EQ(read_tables(value_or_throw(parse_json(text, "x")), kSchedule, "x"), tables);
@@ -75,6 +76,8 @@ TEST(CodecTables, ThatContradictThemselvesAreRefused) {
   refused([](CodecTables& t) { t.decoders[0].scale_q16[5] = 0; });
   refused([](CodecTables& t) { t.decoders[0].neighbours[0] = 1 << 20; });
   refused([](CodecTables& t) { t.format = 4; });
+  refused([](CodecTables& t) { t.format = 3, t.progressive_bits = 101; });
+  refused([](CodecTables& t) { t.format = 3, t.lossless_bits = -1; });
   refused([](CodecTables& t) { t.decoders[0].weights_q15 = {1 << 15}; });
   refused([](CodecTables& t) {
     t.decoders[0].weights_q15 = even_weights();
@@ -127,6 +130,32 @@ TEST(CodecTables, PlansPredictTheEntropyAndKeepTheirNumberOfCalls) {
     EXPECT_NEAR(predicted_bits(kSchedule, measured, *times), entropy, 1e-9);
   }
   EXPECT_EQ(tables.progressive.back(), 1);  // to the last detail
+}
+
+// 1.25 times 2 bits of 784 elements are 93.3 atoms of 21 bits, and the first time.
+TEST(CodecTables, FewBitsPayForFewCalls) {
+  std::vector<int> times(1000);
+  for (int i = 0; i < 1000; ++i) times[i] = 1000 - i;
+  EXPECT_EQ(expected_calls(times, 2, 784), 95);
+  EXPECT_EQ(expected_calls(times, 0, 784), 1000);  // unknown
+  EXPECT_EQ(expected_calls(times, 50, 784), 1000);
+  EXPECT_EQ(expected_calls({9, 5}, 2, 784), 2);
+}
+
+TEST(CodecTables, WalksOfFewBitsHaveEveryTime) {
+  CodecTables tables;
+  tables.progressive = tables.lossless = {100, 60, 30, 20, 10, 5, 2, 1};
+  tables.lossless.pop_back();
+  tables.progressive_bits = 1, tables.lossless_bits = 2;
+  fill_walks(tables, 64);  // 1.25 * 64 / 13 atoms: 7 and 1 times pay, and 13 and 1 do
+  EXPECT_EQ(tables.progressive.size(), 100U);
+  EXPECT_EQ(tables.progressive.front(), 100);
+  EXPECT_EQ(tables.progressive.back(), 1);
+  EXPECT_EQ(tables.lossless.size(), 7U);
+  tables.lossless_bits = 0.9;
+  fill_walks(tables, 64);
+  EXPECT_EQ(tables.lossless.size(), 99U);
+  EXPECT_EQ(tables.lossless.back(), 2);
 }
 
 // The best denoiser's error is closed form; 40 images of 64 pixels know a mean square to

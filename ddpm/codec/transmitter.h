@@ -31,7 +31,7 @@ std::string name_of(Transmitter transmitter);
 /// delivers and the longer the search takes.
 enum class Codebook : std::uint8_t {
   small,  // 64 bases, each of signs of its own: of the codec's tables of formats 1 and 2
-  large,  // up to 1024 bases, 2^20 atoms, of signs that are products of 64 rows
+  large,  // 64 to 1024 bases, of signs that are products of 64 rows
 };
 
 /// Which randomness a step uses; no two steps of a file share a key.

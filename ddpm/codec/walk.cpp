@@ -16,8 +16,8 @@ namespace {
 // Expected bits per element above which a stage is cut into more steps: an index that says much at
 // once says it at a worse price.
 constexpr double kLargestStep = 0.04;
-// But no step is expected to take fewer bits than pay for an atom; by tables of formats 1 and 2
-// than these, which nearly do.
+// By tables of formats 1 and 2 no step is expected to take fewer bits than these, which nearly pay
+// for an atom; by later ones a stage has no more steps than its bits pay atoms for.
 constexpr double kSmallestStep = 14;
 constexpr int kMostBudget = 60'000;
 constexpr double kMostStepsAStage = 1000;
@@ -96,10 +96,17 @@ void Walk::plan(Item& item) const {
     if (item.credit + options_.spending * bits >= atom_bits_ || item.next + 1 == times_.size())
       break;
   }
-  const double smallest = model.tables.format < 3 ? kSmallestStep : atom_bits_ / options_.spending;
-  const double largest = std::max(smallest, kLargestStep * static_cast<double>(z_.size()));
-  item.left = static_cast<int>(std::clamp(std::ceil(bits / largest), 1.0, kMostStepsAStage));
+  item.left = steps(item, bits);
   item.snr_step /= item.left;
+}
+
+int Walk::steps(const Item& item, double bits) const {
+  const bool early = predictor_.model().tables.format < 3;
+  const double large = kLargestStep * static_cast<double>(z_.size());
+  const double wanted = std::ceil(bits / (early ? std::max(kSmallestStep, large) : large));
+  const double paid = std::floor((item.credit + options_.spending * bits) / atom_bits_);
+  return static_cast<int>(
+      std::clamp(early ? wanted : std::min(wanted, paid), 1.0, kMostStepsAStage));
 }
 
 // KL divergence of a step: 1/2 log2(1 + error * snr_step) an element (tables.h).

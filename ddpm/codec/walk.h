@@ -93,6 +93,7 @@ class Walk {
   bool stops(const Item& item) const { return !item.ended && item.next + 1 == stage_; }
   void look(Item& item) const;
   void plan(Item& item) const;
+  int steps(const Item& item, double bits) const;
   double expected_bits(const Item& item, double snr_step) const;
   int budget(Item& item) const;
   void move(Item& item, std::span<const float> z) const;
