@@ -39,7 +39,7 @@ std::uint64_t items_of(const Container& c) {
   return items;
 }
 
-// Frame k of DIR: the images at the k-th time, in a grid.
+// Frame k of DIR: the images as the bits until the k-th stop tell them, in a grid.
 auto frame_writer(const fs::path& folder, int& frames) {
   return [&folder, &frames, before = -1.0](const WalkTrace& trace,
                                            const std::vector<Image>& images) mutable {
