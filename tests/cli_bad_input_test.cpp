@@ -137,6 +137,11 @@ INSTANTIATE_TEST_SUITE_P(
          true},
         {"checkpoint_of_another_config", train_with("train.batch=8"), 2, "train.batch", true},
         {"resume_from_nowhere", {"train", "tiny.toml", "--resume", "missing"}, 3, "missing", true},
+        {"resume_alone_takes_no_option",
+         {"train", "tiny.toml", "--resume", "--set", "train.batch=8"},
+         2,
+         "8 now",
+         true},
     }),
     [](const auto& bad) { return bad.param.name; });
 
