@@ -139,6 +139,64 @@ TEST_F(Metrics, KeepStatisticsInPytorchFidsLayout) {
   EXPECT_TRUE(is_null(json({"silent.npz", "silent.npz"}), "fid_se"));
 }
 
+TEST_F(Metrics, KeptStatisticsHaveTheMeansOfTheirRecipe) {
+  for (const std::string name : {"a", "b"}) {
+    ASSERT_EQ(ddpm({"metrics", name + ".npy", "--save-stats", name + ".npz", "--like",
+                    "torch-fidelity"})
+                  .code,
+              0);
+  }
+  EXPECT_EQ(parse_npz(bytes("a.npz"), "a.npz").value().at("mu").type, NpyType::f32);
+  const Json whole = json({"a.npy", "b.npy", "--like", "torch-fidelity", "--kid-subset-size", "100"});
+  const Json kept = json({"a.npz", "b.npz", "--like", "torch-fidelity"});
+  EXPECT_EQ(number(kept, "fid"), number(whole, "fid"));
+  EXPECT_THAT(kept.find("recipe")->text, HasSubstr("float32 means"));
+  ASSERT_EQ(ddpm({"metrics", "b.npy", "--save-stats", "b64.npz"}).code, 0);
+  EXPECT_THAT(json({"a.npz", "b64.npz", "--like", "torch-fidelity"}).find("recipe")->text,
+              HasSubstr("float64 means"));
+}
+
+// As guided-diffusion's references: features of some images, statistics of all.
+TEST_F(Metrics, StatisticsAreForTheDistanceAndFeaturesForTheRest) {
+  ASSERT_EQ(ddpm({"metrics", "b.npy", "--save-stats", "b.npz"}).code, 0);
+  auto arrays = parse_npz(bytes("b.npz"), "b.npz").value();
+  arrays["features"] = array(formula_values(102, 150, 16, 1.25f, 0.125f), 16);
+  folder_.write("both.npz", write_npz(arrays));
+  put("some.npy", formula_values(102, 150, 16, 1.25f, 0.125f), 16);
+  const Json both = json({"a.npy", "both.npz"});
+  EXPECT_EQ(number(both, "fid"), number(json({"a.npy", "b.npz"}), "fid"));
+  EXPECT_EQ(number(both, "precision"), number(json({"a.npy", "some.npy"}), "precision"));
+  EXPECT_NE(number(both, "precision"), number(json({"a.npy", "b.npy"}), "precision"));
+}
+
+TEST_F(Metrics, TheInceptionScoreIsWhose) {
+  std::vector<float> logits;
+  for (int i = 0; i < 2000; ++i) logits.push_back(4.0f * formula_value(103, i));
+  folder_.write("c.npz", write_npz({{"features", array(formula_values(101, 200, 16, 1, 0), 16)},
+                                    {"logits", array(logits, 10)}}));
+  const Json dropped = json({"c.npz", "b.npy", "--is", "dgm-eval", "--splits", "7"});
+  EXPECT_NEAR(number(dropped, "is_mean"), golden_scores("is_dropped_7")[0], 1e-12);
+  const Json openai = json({"c.npz", "b.npy", "--is", "openai"});
+  EXPECT_NEAR(number(openai, "is_mean"), golden_scores("is_plain_10")[0], 1e-6);  // float32
+  EXPECT_THAT(openai.find("recipe")->text, HasSubstr("10 even splits, not shuffled, float32"));
+  const Json one = json({"c.npz", "b.npy", "--is", "tfgan"});
+  EXPECT_NEAR(number(one, "is_mean"), golden_scores("is_one")[0], 1e-12);
+  EXPECT_TRUE(is_null(one, "is_std"));
+  expect_error({"c.npz", "b.npy", "--is", "ttur"}, 2, "expected one of");
+}
+
+TEST_F(Metrics, SaysWhatIsMissingAndDescribesWhatIsThere) {
+  const Outcome outcome = ddpm({"metrics", "a.npy", "b.npy", "--seed", "3"});
+  EXPECT_THAT(outcome.err, HasSubstr("no Inception Score"));
+  EXPECT_THAT(outcome.err, HasSubstr("no sFID"));
+  EXPECT_THAT(outcome.out, HasSubstr("seed 3)"));
+  EXPECT_THAT(outcome.out, testing::Not(HasSubstr("IS(")));
+  folder_.write("logits.npz", write_npz({{"logits", array(formula_values(1, 50, 10, 4, 0), 10)}}));
+  const Outcome logits = ddpm({"metrics", "logits.npz", "b.npy"});
+  EXPECT_EQ(logits.code, 0) << logits.err;
+  EXPECT_THAT(logits.err, testing::Not(HasSubstr("biased upwards")));
+}
+
 TEST_F(Metrics, ShardsAndThreadsAreTheWhole) {
   const auto a = formula_values(101, 300, 16, 1, 0.25f);
   put("shards/0.npy", {a.begin(), a.begin() + 100 * 16}, 16);
@@ -210,8 +268,16 @@ TEST_F(Metrics, RefusesBadInputByName) {
                 write_npz({{"mu", npy_f64({2}, {0, 0})}, {"sigma", npy_f64({2, 2}, sigma)}}));
   std::filesystem::create_directory(folder_ / "empty");
   expect_error({"none.npy", "b.npy"}, 3, "none.npy: got 0 images");
-  expect_error({"one.npy", "b.npy"}, 3, "got 1 image, expected at least 2");
-  expect_error({"a.npy", "other.npy"}, 3, "got 16 and 8 features");
+  expect_error({"one.npy", "b.npy"}, 3, "one.npy: got 1 image, expected at least 2");
+  expect_error({"a.npy", "--shard", "0/400", "--save-features", "x.npz"}, 3, "got no images in");
+  folder_.write("uneven.npz", write_npz({{"features", array(formula_values(1, 9, 4, 1, 0), 4)},
+                                         {"logits", array(formula_values(1, 8, 4, 1, 0), 4)}}));
+  expect_error({"uneven.npz", "b.npy"}, 3, "got 9 images in one array and 8 in `logits`");
+  const std::vector<double> bad{1, 0, 0, -1};
+  folder_.write("minus.npz",
+                write_npz({{"mu", npy_f64({2}, {0, 0})}, {"sigma", npy_f64({2, 2}, bad)}}));
+  expect_error({"a.npy", "minus.npz"}, 3, "expected variances >= 0");
+  expect_error({"a.npy", "other.npy"}, 3, "a.npy has 16 features an image and other.npy 8");
   expect_error({"nan.npy", "b.npy"}, 3, "nan.npy: got nan in row 3, column 2");
   expect_error({"cut.npy", "b.npy"}, 3, "cut.npy");
   expect_error({"a.npy", "cut.npz"}, 3, "cut.npz: not a ZIP archive, or cut short");

@@ -179,7 +179,7 @@ class SamplerBench {
 
   void compare(ImageSource& images, SamplerScore& row, const Seen& seen) {
     const ImageSet generated = inputs_->extract_from(images, seen);
-    const Report report = score(generated, reference_, distance_alone(), args_.seed, pool_);
+    const Report report = score(generated, reference_, distance_alone(), pool_);
     if (report.fid) row.distance = report.fid->value();
     row.standard_error = report.fid_standard_error;
     made_by_ = report.made_by;

@@ -23,8 +23,10 @@ void check_counts(const ImageSet& set) {
   const std::int64_t n = set.count();
   for (const auto& [name, part] : kParts) {
     if (!(set.*part).has_value() || (set.*part)->rows() == n) continue;
-    throw Error(ExitCode::bad_input, "[cli] metrics: {} has arrays of {} and {} images", set.name,
-                n, (set.*part)->rows());
+    throw Error(ExitCode::bad_input,
+                "[cli] metrics: {}: got {} images in one array and {} in `{}`, expected as many in "
+                "each; try to write the file anew",
+                set.name, n, (set.*part)->rows(), name);
   }
 }
 
@@ -44,14 +46,15 @@ FeatureFile read_npz(const fs::path& path) {
   Arrays arrays = value_or_throw(parse_npz(
       bytes, set.name,
       {"mu", "sigma", "n", "mu_s", "sigma_s", "features", "logits", "spatial", "made_by"}));
-  // NumPy's name for an array without one; guided-diffusion's files hold images under it.
-  if (arrays.count("mu") + arrays.count("sigma") + arrays.count("features") == 0) {
+  // NumPy's name for an array without one. guided-diffusion's files hold images under it, beside
+  // their statistics or those of more images.
+  if (arrays.count("features") == 0) {
     auto unnamed = value_or_throw(parse_npz(bytes, set.name, {"arr_0"}));
     if (!unnamed.empty() && unnamed["arr_0"].shape.size() > 2) {
       file.images = std::move(unnamed["arr_0"]);
-      return file;
+    } else if (!unnamed.empty() && arrays.count("mu") + arrays.count("sigma") == 0) {
+      arrays["features"] = std::move(unnamed["arr_0"]);
     }
-    if (!unnamed.empty()) arrays["features"] = std::move(unnamed["arr_0"]);
   }
   for (const auto& [name, part] : kParts) {
     const auto found = arrays.find(name);
@@ -62,10 +65,10 @@ FeatureFile read_npz(const fs::path& path) {
   set.statistics = from_arrays(arrays, set.name);
   set.spatial_statistics = from_arrays(arrays, set.name, "_s");
   set.made_by = made_by(arrays);
-  if (!set.features && !set.logits && !set.statistics) {
+  if (!set.features && !set.logits && !set.statistics && !file.images) {
     throw Error(ExitCode::bad_input,
-                "[cli] metrics: {} has no array of a known name, expected `mu` and `sigma`, "
-                "`features`, `logits` or `arr_0`",
+                "[cli] metrics: got {} without an array of a known name, expected `mu` and `sigma`, "
+                "`features`, `logits` or `arr_0`; try to write it by ddpm metrics --save-features",
                 set.name);
   }
   check_counts(set);
@@ -193,6 +196,11 @@ ImageSet shard_of(ImageSet set, const Shard& shard) {
         shard.index, shard.count, set.name);
   }
   const ShardRange range = shard_range(set.count(), shard.index, shard.count);
+  if (range.first == range.last) {
+    throw Error(ExitCode::bad_input,
+                "[cli] metrics: got no images in --shard {}/{} of {}, which has {}; try fewer parts",
+                shard.index, shard.count, set.name, set.count());
+  }
   for (const auto& [name, part] : kParts) {
     if (!(set.*part)) continue;
     set.*part = (set.*part)->slice(static_cast<int>(range.first), static_cast<int>(range.last));
@@ -209,13 +217,13 @@ std::string features_npz(const ImageSet& set) {
   return write_npz(with_made_by(std::move(arrays), set.made_by));
 }
 
-std::string statistics_npz(const ImageSet& set, ThreadPool& pool) {
+std::string statistics_npz(const ImageSet& set, const Recipe& recipe, ThreadPool& pool) {
   if (!set.features && !set.statistics) {
     throw Error(ExitCode::bad_input, "[cli] metrics: {} has no features", set.name);
   }
-  Arrays arrays = to_arrays(set.features ? statistics(*set.features, pool) : *set.statistics);
+  Arrays arrays = to_arrays(set.statistics ? *set.statistics : statistics_like(recipe, *set.features, pool));
   std::optional<Statistics> spatial = set.spatial_statistics;
-  if (set.spatial) spatial = statistics(*set.spatial, pool);
+  if (!spatial && set.spatial) spatial = statistics_like(recipe, *set.spatial, pool);
   if (spatial) {
     Arrays more = to_arrays(*spatial);
     arrays["mu_s"] = std::move(more["mu"]);

@@ -13,7 +13,7 @@ namespace ddpm::cli {
 
 struct FeatureFile {
   ImageSet set;
-  std::optional<NpyArray> images;  // instead: an array of three axes or more
+  std::optional<NpyArray> images;  // an array of three axes or more, perhaps beside statistics
 };
 
 /// .npy: features [N, d]. .npz: `features` (or `arr_0`), `logits`, `spatial`, or the statistics
@@ -28,11 +28,11 @@ std::vector<std::filesystem::path> list_feature_files(const std::filesystem::pat
 /// or hold different parts.
 ImageSet read_feature_folder(const std::filesystem::path& folder);
 
-/// The rows of that shard. Throws Error when there are statistics alone.
+/// The rows of that shard. Throws Error when there are statistics alone, or no rows.
 ImageSet shard_of(ImageSet set, const Shard& shard);
 
-/// An .npz of features, and of statistics, with `made_by`.
+/// An .npz of features, and of statistics with the means of `recipe`, with `made_by`.
 std::string features_npz(const ImageSet& set);
-std::string statistics_npz(const ImageSet& set, ThreadPool& pool);
+std::string statistics_npz(const ImageSet& set, const Recipe& recipe, ThreadPool& pool);
 
 }  // namespace ddpm::cli

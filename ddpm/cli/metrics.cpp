@@ -18,7 +18,7 @@ namespace {
 struct MetricsArgs {
   std::vector<std::string> inputs, features_from;
   std::string like = "ddpm", save_stats, save_features, shard = "0/1";
-  std::string features = "inception", inception, input, alpha, profile = "f32-direct";
+  std::string features = "inception", inception, input, alpha, is, profile = "f32-direct";
   std::string plan = "ddim:50";
   std::int64_t count = 10'000;
   std::optional<int> kid_subsets, kid_subset_size, splits, k;
@@ -29,11 +29,13 @@ struct MetricsArgs {
 
 Recipe recipe_of(const MetricsArgs& args) {
   Recipe r = recipe_like(args.like);
+  r.seed = args.seed;
   if (args.kid_subsets) r.subsets.subsets = *args.kid_subsets;
   if (args.kid_subset_size) {
     r.subsets.subset_size = *args.kid_subset_size;
     r.subsets.shrink = false;  // who names a size wants that size
   }
+  if (!args.is.empty()) r.is = inception_score_like(args.is);
   if (args.splits) {
     r.is.splits = *args.splits;
     if (r.is.splitting == Splitting::rows) r.is.splitting = Splitting::even;
@@ -42,7 +44,7 @@ Recipe recipe_of(const MetricsArgs& args) {
   if (!args.input.empty()) r.pipeline = parse_pipeline(args.input);
   if (!args.alpha.empty()) r.alpha = parse_alpha(args.alpha);
   const bool changed = args.kid_subsets || args.kid_subset_size || args.splits || args.k ||
-                       !args.input.empty() || !args.alpha.empty();
+                       !args.input.empty() || !args.alpha.empty() || !args.is.empty();
   if (changed && args.like != "ddpm") r.name += ", changed";
   return r;
 }
@@ -68,7 +70,8 @@ std::vector<std::string> inputs_of(const MetricsArgs& args) {
   return inputs;
 }
 
-void save(const MetricsArgs& args, const std::string& input, ScoreInputs& open, ThreadPool& pool) {
+void save(const MetricsArgs& args, const std::string& input, const Recipe& recipe,
+          ScoreInputs& open, ThreadPool& pool) {
   for (const std::string& path : {args.save_stats, args.save_features}) {
     if (!path.empty()) check_output_file(path);
   }
@@ -85,7 +88,7 @@ void save(const MetricsArgs& args, const std::string& input, ScoreInputs& open, 
     }
     write("features_path", args.save_features, features_npz(set));
   }
-  if (!args.save_stats.empty()) write("path", args.save_stats, statistics_npz(set, pool));
+  if (!args.save_stats.empty()) write("path", args.save_stats, statistics_npz(set, recipe, pool));
   if (args.json) print_json("ddpm.metrics/1", std::move(written));
 }
 
@@ -117,10 +120,11 @@ void run_metrics(const MetricsArgs& args) {
                     .seed = args.seed,
                     .shard = shard},
                    pool);
-  if (saves(args)) return save(args, inputs[0], open, pool);
+  if (saves(args)) return save(args, inputs[0], recipe, open, pool);
   const ImageSet generated = open.open(inputs[0]), reference = open.open(inputs[1]);
-  const Report report = score(generated, reference, recipe, args.seed, pool);
-  const std::string how = open.has_network() ? fmt::format(" {}", args.profile) : "";
+  const Report report = score(generated, reference, recipe, pool);
+  const std::string how =
+      open.has_network() ? fmt::format(" {}, alpha {}", args.profile, to_string(recipe.alpha)) : "";
   args.json ? print_scores_as_json(report, recipe, how) : print_scores(report, recipe, how);
 }
 
@@ -144,6 +148,9 @@ void add_recipe(CLI::App* command, MetricsArgs& args) {
   add_count(command, "--kid-subsets", args.kid_subsets, "subsets of KID (100)");
   add_count(command, "--kid-subset-size", args.kid_subset_size,
             "images a subset of KID (1000, or N where that is less)");
+  command->add_option("--is", args.is,
+                      "how the Inception Score parts the images, as whose: torch-fidelity (the "
+                      "default), openai, dgm-eval, guided-diffusion, tfgan");
   add_count(command, "--splits", args.splits, "splits of the Inception Score (10)");
   add_count(command, "--k", args.k,
             "neighbours of precision and recall (3), density and coverage (5)");

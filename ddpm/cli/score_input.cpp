@@ -166,8 +166,18 @@ ImageSet ScoreInputs::open_file(const std::string& path) {
     return extract_from(*dataset_images(open_dataset(path)));
   }
   FeatureFile file = read_feature_file(path);
-  if (!file.images) return shard_of(std::move(file.set), options_.shard);
-  return extract_from(*array_images(std::move(*file.images), file.set.name, image_options()));
+  const Recipe& r = options_.recipe;
+  const bool needs_features = r.kid || r.precision_recall || r.density_coverage;
+  if (!file.images || (file.set.statistics && !needs_features && options_.shard.count == 1)) {
+    return shard_of(std::move(file.set), options_.shard);
+  }
+  ImageSet set =
+      extract_from(*array_images(std::move(*file.images), file.set.name, image_options()));
+  if (options_.shard.count == 1) {
+    set.statistics = std::move(file.set.statistics);
+    set.spatial_statistics = std::move(file.set.spatial_statistics);
+  }
+  return set;
 }
 
 }  // namespace ddpm::cli

@@ -12,7 +12,7 @@ std::string fingerprint(const Report& r) { return r.made_by.substr(r.made_by.rfi
 
 std::string recipe_line(const Recipe& recipe, const Report& r, const std::string& how) {
   const auto count = [](std::int64_t n) { return n > 0 ? fmt::format("{}", n) : std::string("?"); };
-  return fmt::format("{}; {}{}, {} dimensions, N = {} / {}; ddpm {}", describe(recipe),
+  return fmt::format("{}; {}{}, {} dimensions, N = {} / {}; ddpm {}", describe(followed(recipe, r)),
                      r.made_by.empty() ? "given features" : "features " + r.made_by, how, r.dims,
                      count(r.n_generated), count(r.n_reference), kVersion);
 }
@@ -83,7 +83,7 @@ void print_scores_as_json(const Report& r, const Recipe& recipe, const std::stri
   Members out;
   add_distances(out, r);
   out["is_mean"] = r.inception_score ? json_real(r.inception_score->mean) : Json();
-  out["is_std"] = r.inception_score ? json_real(r.inception_score->deviation) : Json();
+  out["is_std"] = real_or_null(r.inception_score ? r.inception_score->deviation : std::nullopt);
   out["is_se"] = r.inception_score ? json_real(r.inception_score->standard_error) : Json();
   out["kid_mean"] = r.kid ? json_real(r.kid->mean) : Json();
   out["kid_std"] = r.kid ? json_real(r.kid->deviation) : Json();
@@ -107,8 +107,9 @@ void print_scores(const Report& r, const Recipe& recipe, const std::string& how)
   if (!is_fid(r)) put_line("features      {} (not Inception's)", network(r));
   put_distances(r);
   if (r.inception_score) {
-    put_line("IS            {:.10g} +- {:.2g}  (over splits {:.3g})", r.inception_score->mean,
-             r.inception_score->standard_error, r.inception_score->deviation);
+    const auto& [mean, deviation, error, parts, underflows] = *r.inception_score;
+    put_line("IS            {:.10g} +- {:.2g}{}", mean, error,
+             deviation ? fmt::format("  (over splits {:.3g})", *deviation) : "");
   }
   if (r.kid) {
     put_line("KID           {:.10g} +- {:.2g}  (over subsets {:.3g})", r.kid->mean,

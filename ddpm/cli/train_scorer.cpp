@@ -58,7 +58,7 @@ class FeatureScorer : public Scorer {
   double score(std::int64_t count, const DrawSamples& draw) override {
     DrawnImages images(count, shape_, draw);
     const ImageSet drawn = inputs_.extract_from(images, [](std::int64_t) {});
-    return ddpm::score(drawn, reference_, recipe_, /*seed=*/0, pool_).fid->value();
+    return ddpm::score(drawn, reference_, recipe_, pool_).fid->value();
   }
 
   int dims() const { return reference_.features->dims(); }

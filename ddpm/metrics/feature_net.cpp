@@ -10,6 +10,16 @@ namespace {
 
 constexpr int kBatch = 8;  // larger ones leave the caches
 
+// sFID's values as guided-diffusion has them: row, column, channel.
+void channels_last(std::span<float> values) {
+  constexpr std::size_t kChannels = kSpatialChannels;
+  const std::size_t pixels = values.size() / kChannels;
+  const std::vector<float> planes(values.begin(), values.end());
+  for (std::size_t c = 0; c < kChannels; ++c) {
+    for (std::size_t p = 0; p < pixels; ++p) values[p * kChannels + c] = planes[c * pixels + p];
+  }
+}
+
 class InceptionNet : public FeatureNet {
  public:
   InceptionNet(const TensorFile& weights, const std::string& file, const InceptionOptions& options,
@@ -43,6 +53,11 @@ class InceptionNet : public FeatureNet {
     });
     const std::vector<double> time(images.size());
     net_->predict(std::span(input_).first(n * size), time, out);
+    if (!options_.spatial) return;
+    const std::size_t width = out.size() / images.size(), values = dims(InceptionTap::spatial);
+    for (int i = 0; i < n; ++i) {
+      channels_last(out.subspan((i + 1) * width - values, values));
+    }
   }
 
   std::string name() const override {
@@ -79,7 +94,7 @@ std::unique_ptr<FeatureNet> inception_net(const TensorFile& weights, const std::
 ImageSet extract(ImageSource& images, FeatureNet& net, ShardRange range,
                  const std::function<void(std::int64_t done)>& progress) {
   if (range.first >= range.last) {
-    throw Error(ExitCode::bad_input, "[metrics] {}: got 0 images, expected at least 1",
+    throw Error(ExitCode::bad_input, "[metrics] {}: got 0 images, expected at least 2; try another folder or file",
                 images.description());
   }
   const auto parts = net.parts();

@@ -9,6 +9,7 @@
 #include "ddpm/base/error.h"
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/image/resize_float.h"
+#include "ddpm/metrics/feature_net.h"
 #include "ddpm/net/inception_for_test.h"
 
 namespace ddpm {
@@ -287,6 +288,40 @@ TEST(InceptionGolden, EachInputPipelineGivesItsProgramsFeatures) {
                 2 * allowed * std::sqrt(2048) / length)
         << i;
   }
+}
+
+// guided-diffusion reshapes [17, 17, 7], so that its mu_s and ours can be compared.
+TEST(InceptionGolden, SpatialFeaturesLieAsGuidedDiffusions) {
+  constexpr InceptionTap kSpatial[] = {InceptionTap::spatial};
+  const auto planes = run(inception(kSpatial).graph, input_of(kA32, 1, InputPipeline::torch_fidelity));
+  ThreadPool pool(ThreadPool::default_threads());
+  const auto net = inception_net(weights(), "formula", {.logits = false}, pool);
+  const auto bytes = formula_image(kA32, 1);
+  const Planes image{{3, 32, 32}, {bytes.begin(), bytes.end()}};
+  std::vector<float> out(dims(InceptionTap::pool) + dims(InceptionTap::spatial));
+  net->run(std::span(&image, 1), out);
+  const auto spatial = std::span(out).subspan(dims(InceptionTap::pool));
+  for (int c = 0; c < kSpatialChannels; ++c) {
+    for (int p = 0; p < 17 * 17; ++p) {
+      ASSERT_EQ(spatial[p * kSpatialChannels + c], planes[c * 17 * 17 + p]) << p << " " << c;
+    }
+  }
+}
+
+TEST(InceptionGolden, GrayIsThreeEqualChannels) {
+  ThreadPool pool(ThreadPool::default_threads());
+  const auto net =
+      inception_net(weights(), "formula", {.logits = false, .spatial = false}, pool);
+  const auto bytes = formula_image(kA32, 0);
+  const std::vector<float> one(bytes.begin(), bytes.begin() + 32 * 32);
+  std::vector<float> three;
+  for (int c = 0; c < 3; ++c) three.insert(three.end(), one.begin(), one.end());
+  const Planes images[] = {{{1, 32, 32}, one}, {{3, 32, 32}, three}};
+  std::vector<float> out(2 * dims(InceptionTap::pool));
+  net->run(images, out);
+  const std::size_t n = out.size() / 2;
+  EXPECT_TRUE(std::equal(out.begin(), out.begin() + n, out.begin() + n));
+  EXPECT_NE(out[0], 0);
 }
 
 bool choose_isa(const char* isa) {

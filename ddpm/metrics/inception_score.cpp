@@ -114,8 +114,9 @@ InceptionScore inception_score(const Features& logits, const InceptionScoreOptio
   }
   const auto n = static_cast<double>(out.parts.size());
   out.mean /= n;
-  for (const double s : out.parts) out.deviation += (s - out.mean) * (s - out.mean) / n;
-  out.deviation = std::sqrt(out.deviation);
+  double squares = 0;
+  for (const double s : out.parts) squares += (s - out.mean) * (s - out.mean);
+  if (out.parts.size() > 1) out.deviation = std::sqrt(squares / n);
   out.standard_error = std::sqrt(variance) / n;
   return out;
 }

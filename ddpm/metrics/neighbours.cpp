@@ -209,10 +209,13 @@ struct Ballot {
       const int i = t.i + row;
       for (int c = 0; c < t.n; ++c) {
         const int j = t.j + c;
-        of_g.add(i, distance(g.norms[i], r.norms[j], t.at(row, c), g.type), r_radius[j],
-                 options.strict);
-        of_r.add(j, distance(r.norms[j], g.norms[i], t.at(row, c), g.type), g_radius[i],
-                 options.strict);
+        const T from_r = distance(r.norms[j], g.norms[i], t.at(row, c), g.type);
+        // guided-diffusion rounds one distance to float16 for both votes.
+        const T from_g = g.type == DistanceType::float16
+                             ? from_r
+                             : distance(g.norms[i], r.norms[j], t.at(row, c), g.type);
+        of_g.add(i, from_g, r_radius[j], options.strict);
+        of_r.add(j, from_r, g_radius[i], options.strict);
       }
     }
   }

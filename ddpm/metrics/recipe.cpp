@@ -2,6 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include <map>
+#include <ranges>
+
 #include "ddpm/base/error.h"
 #include "ddpm/base/suggest.h"
 
@@ -34,7 +37,7 @@ Recipe clean_fid() {
   Recipe r = pytorch_fid();
   r.name = "clean-fid";
   r.float32_mean = r.kid = true;
-  r.subsets.reference_first = true;
+  r.subsets.reference_first = r.subsets.float32 = true;
   r.pipeline = InputPipeline::clean_fid;
   return r;
 }
@@ -44,7 +47,7 @@ Recipe guided_diffusion() {
   r.name = "guided-diffusion";
   r.float32_mean = r.spatial = r.inception_score = r.precision_recall = true;
   r.pipeline = InputPipeline::torch_fidelity;
-  r.is = {.splitting = Splitting::rows, .splits = 5000, .shuffle = {}, .float32 = true};
+  r.is = inception_score_like("guided-diffusion");
   r.neighbours.type = DistanceType::float16;
   return r;
 }
@@ -53,7 +56,7 @@ Recipe tfgan() {
   Recipe r = pytorch_fid();
   r.name = "tfgan";
   r.inception_score = r.kid = true;
-  r.is = {.splits = 1, .shuffle = {}};
+  r.is = inception_score_like("tfgan");
   r.subsets = {.sampling = KidSampling::blocks, .subset_size = 1024};
   r.pipeline = InputPipeline::ddpm;
   return r;
@@ -105,6 +108,19 @@ Recipe distance_alone() {
           .density_coverage = false};
 }
 
+InceptionScoreOptions inception_score_like(std::string_view name) {
+  static const std::map<std::string, InceptionScoreOptions, std::less<>> kLike = {
+      {"torch-fidelity", {}},
+      {"openai", {.shuffle = {}, .float32 = true}},
+      {"dgm-eval", {.splitting = Splitting::drop_remainder}},
+      {"guided-diffusion",
+       {.splitting = Splitting::rows, .splits = 5000, .shuffle = {}, .float32 = true}},
+      {"tfgan", {.splits = 1, .shuffle = {}}}};
+  if (const auto found = kLike.find(name); found != kLike.end()) return found->second;
+  throw Error("[metrics] is: got {}, expected one of {}; try --is torch-fidelity", name,
+              fmt::join(kLike | std::views::keys, ", "));
+}
+
 std::vector<std::string> recipe_names() {
   return {"ddpm", "torch-fidelity", "pytorch-fid", "clean-fid", "guided-diffusion", "tfgan"};
 }
@@ -124,7 +140,11 @@ Recipe recipe_like(std::string_view name) {
 std::string describe(const Recipe& r) {
   std::string line = fmt::format("{}: FD({} means, N-1 covariances in float64, exact root)", r.name,
                                  r.float32_mean ? "float32" : "float64");
-  if (r.infinity) line += " FD-infinity(15 subsets from min(5000, N/10) to N, line in 1/N)";
+  if (r.infinity) {
+    line += fmt::format(" FD-infinity(15 subsets from min(5000, N/10) to N, line in 1/N, seed {})",
+                        r.seed);
+  }
+  if (r.spatial) line += " sFID(the same of 2023 spatial values)";
   if (r.inception_score) line += " " + describe(r.is);
   if (r.kid) line += " " + describe(r.subsets);
   if (r.precision_recall) line += " " + describe(r.neighbours, "P&R");

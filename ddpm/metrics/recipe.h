@@ -17,6 +17,7 @@ struct Recipe {
   std::string name = "ddpm";
   bool float32_mean = false;  // FID's means as NumPy takes them of float32 rows
   bool infinity = true;       // FID-infinity as well
+  std::uint64_t seed = 0;     // of its subsets
   bool spatial = true;        // sFID as well
   bool inception_score = true, kid = true, precision_recall = true, density_coverage = true;
   InceptionScoreOptions is;
@@ -30,6 +31,10 @@ struct Recipe {
 /// Ours ("ddpm"), or what the program of that name does: torch-fidelity, pytorch-fid, clean-fid,
 /// guided-diffusion, tfgan. Scores that it does not have are off. Throws Error for another name.
 Recipe recipe_like(std::string_view name);
+
+/// The Inception Score of a program: torch-fidelity, openai (Salimans et al., and TTUR's), dgm-eval,
+/// guided-diffusion, tfgan. Throws Error for another name.
+InceptionScoreOptions inception_score_like(std::string_view name);
 
 /// The distance of the features (FID for Inception's) and its standard error, nothing else.
 Recipe distance_alone();

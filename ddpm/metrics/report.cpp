@@ -10,16 +10,18 @@ constexpr std::int64_t kFewImages = 10000;
 // Beyond this, eigenvectors take minutes.
 constexpr int kMaxErrorDims = 2048;
 
-std::optional<Statistics> statistics_of(const std::optional<Features>& features,
-                                        const std::optional<Statistics>& given, bool float32_mean,
-                                        ThreadPool& pool) {
-  if (!features) return given;
-  Statistics s = statistics(*features, pool);
-  if (float32_mean && !features->is_double()) {
-    s.mean = ddpm::float32_mean(*features);
-    s.float32_mean = true;
-  }
-  return s;
+// What a distance is taken of.
+struct Side {
+  Statistics statistics;
+  const Features* features;  // that they are of; null when they were given
+};
+
+std::optional<Side> side_of(const std::optional<Features>& features,
+                            const std::optional<Statistics>& given, const Recipe& recipe,
+                            ThreadPool& pool) {
+  if (given) return Side{*given, nullptr};
+  if (!features) return {};
+  return Side{statistics_like(recipe, *features, pool), &*features};
 }
 
 std::string few_images(const Report& r, const char* which, std::int64_t n) {
@@ -30,13 +32,14 @@ std::string few_images(const Report& r, const char* which, std::int64_t n) {
 }
 
 void note_counts(Report& r) {
+  if (!r.fid) return;
   if (r.n_generated > 0 && r.n_generated < kFewImages) {
     r.notes.push_back(few_images(r, "the generated", r.n_generated));
   }
   if (r.n_reference > 0 && r.n_reference < kFewImages) {
     r.notes.push_back(few_images(r, "the reference", r.n_reference));
   }
-  if (r.fid && r.fid->doubt > 0) {
+  if (r.fid->doubt > 0) {
     r.notes.push_back(fmt::format(
         "a covariance is singular (rank {} of {}: N <= dimensions, or features that "
         "never change); the value is exact, but other programs' rounding moves theirs by "
@@ -45,22 +48,25 @@ void note_counts(Report& r) {
   }
 }
 
+bool float32_means(const Recipe& recipe, const Side& a, const Side& b) {
+  return recipe.float32_mean && a.statistics.float32_mean && b.statistics.float32_mean;
+}
+
 // FID and sFID; the means of `recipe` go into the mean term alone, in float32 where both are.
-FrechetDistance distance(const Statistics& a, const Statistics& b, bool float32_mean,
-                         ThreadPool& pool) {
-  FrechetDistance d = frechet_distance(a, b, pool);
-  if (float32_mean && a.float32_mean && b.float32_mean)
-    d.mean_term = float32_mean_term(a.mean, b.mean);
+FrechetDistance distance(const Side& a, const Side& b, const Recipe& recipe, ThreadPool& pool) {
+  FrechetDistance d = frechet_distance(a.statistics, b.statistics, pool);
+  if (float32_means(recipe, a, b)) {
+    d.mean_term = float32_mean_term(a.statistics.mean, b.statistics.mean);
+  }
   return d;
 }
 
-std::optional<InfluenceVariance> influences_of(const std::optional<Features>& g,
-                                               const Statistics& sg,
-                                               const std::optional<Features>& r,
-                                               const Statistics& sr, ThreadPool& pool) {
+std::optional<InfluenceVariance> influences_of(const Side& g, const Side& r, ThreadPool& pool) {
   // Of files that don't say how many images they are of nothing can be said.
-  if (sg.dims() > kMaxErrorDims || sg.count + sr.count == 0) return {};
-  return influence_variance(g ? &*g : nullptr, sg, r ? &*r : nullptr, sr, pool);
+  if (g.statistics.dims() > kMaxErrorDims || g.statistics.count + r.statistics.count == 0) {
+    return {};
+  }
+  return influence_variance(g.features, g.statistics, r.features, r.statistics, pool);
 }
 
 void note_fixed(Report& report, const ImageSet& set, const Statistics& statistics) {
@@ -70,20 +76,23 @@ void note_fixed(Report& report, const ImageSet& set, const Statistics& statistic
 }
 
 void score_fid(Report& report, const ImageSet& g, const ImageSet& r, const Recipe& recipe,
-               std::uint64_t seed, ThreadPool& pool) {
-  const auto sg = statistics_of(g.features, g.statistics, recipe.float32_mean, pool);
-  const auto sr = statistics_of(r.features, r.statistics, recipe.float32_mean, pool);
+               ThreadPool& pool) {
+  const auto sg = side_of(g.features, g.statistics, recipe, pool);
+  const auto sr = side_of(r.features, r.statistics, recipe, pool);
   if (!sg || !sr) return;
-  report.dims = sg->dims();
-  report.fid = distance(*sg, *sr, recipe.float32_mean, pool);
-  const auto influences = influences_of(g.features, *sg, r.features, *sr, pool);
+  report.dims = sg->statistics.dims();
+  report.fid = distance(*sg, *sr, recipe, pool);
+  report.float32_means = float32_means(recipe, *sg, *sr);
+  const auto influences = influences_of(*sg, *sr, pool);
   if (influences) {
-    report.fid_standard_error = frechet_standard_error(*influences, sg->count, sr->count);
-    note_fixed(report, g, *sg);
-    note_fixed(report, r, *sr);
+    report.fid_standard_error =
+        frechet_standard_error(*influences, sg->statistics.count, sr->statistics.count);
+    note_fixed(report, g, sg->statistics);
+    note_fixed(report, r, sr->statistics);
   }
-  if (recipe.infinity && g.features && g.features->rows() >= kMinAtInfinity) {
-    report.fid_infinity = frechet_at_infinity(*g.features, *sr, seed, pool, influences);
+  if (recipe.infinity && sg->features && sg->features->rows() >= kMinAtInfinity) {
+    report.fid_infinity =
+        frechet_at_infinity(*sg->features, sr->statistics, recipe.seed, pool, influences);
   } else if (recipe.infinity) {
     report.notes.push_back(
         fmt::format("no {}-infinity: it needs the features of at least {} generated images",
@@ -94,12 +103,16 @@ void score_fid(Report& report, const ImageSet& g, const ImageSet& r, const Recip
 void score_spatial(Report& report, const ImageSet& g, const ImageSet& r, const Recipe& recipe,
                    ThreadPool& pool) {
   if (!recipe.spatial) return;
-  const auto sg = statistics_of(g.spatial, g.spatial_statistics, recipe.float32_mean, pool);
-  const auto sr = statistics_of(r.spatial, r.spatial_statistics, recipe.float32_mean, pool);
-  if (!sg || !sr) return;
-  report.sfid = distance(*sg, *sr, recipe.float32_mean, pool);
-  if (const auto v = influences_of(g.spatial, *sg, r.spatial, *sr, pool)) {
-    report.sfid_standard_error = frechet_standard_error(*v, sg->count, sr->count);
+  const auto sg = side_of(g.spatial, g.spatial_statistics, recipe, pool);
+  const auto sr = side_of(r.spatial, r.spatial_statistics, recipe, pool);
+  if (!sg || !sr) {
+    if (is_fid(report)) report.notes.push_back("no sFID: it needs the `spatial` values of both sets");
+    return;
+  }
+  report.sfid = distance(*sg, *sr, recipe, pool);
+  if (const auto v = influences_of(*sg, *sr, pool)) {
+    report.sfid_standard_error =
+        frechet_standard_error(*v, sg->statistics.count, sr->statistics.count);
   }
 }
 
@@ -120,8 +133,34 @@ void check_makers(Report& report, const ImageSet& g, const ImageSet& r) {
               g.name, g.made_by, r.name, r.made_by);
 }
 
+std::optional<int> dims_of(const ImageSet& set) {
+  if (set.features) return set.features->dims();
+  return set.statistics ? std::optional(set.statistics->dims()) : std::nullopt;
+}
+
+// What the scores check too, but can't name the set of.
+void check_sizes(const ImageSet& g, const ImageSet& r) {
+  for (const ImageSet* set : {&g, &r}) {
+    if (!set->features || set->features->rows() > 1) continue;
+    throw Error(ExitCode::bad_input,
+                "[metrics] {}: got 1 image, expected at least 2; try thousands for a score that means "
+                "something",
+                set->name);
+  }
+  if (const auto a = dims_of(g), b = dims_of(r); a && b && *a != *b) {
+    throw Error(ExitCode::bad_input,
+                "[metrics] {} has {} features an image and {} {}, expected the same network for both; "
+                "try to make both anew",
+                g.name, *a, r.name, *b);
+  }
+}
+
 void score_logits(Report& report, const ImageSet& g, const Recipe& recipe) {
-  if (!recipe.inception_score || !g.logits) return;
+  if (!recipe.inception_score) return;
+  if (!g.logits) {
+    report.notes.push_back("no Inception Score: it needs the `logits` of the generated images");
+    return;
+  }
   report.inception_score = inception_score(*g.logits, recipe.is);
   if (report.inception_score->underflows > 0) {
     report.notes.push_back(
@@ -167,11 +206,31 @@ std::int64_t ImageSet::count() const {
   return statistics ? statistics->count : 0;
 }
 
-Report score(const ImageSet& g, const ImageSet& r, const Recipe& recipe, std::uint64_t seed,
-             ThreadPool& pool) {
+Statistics statistics_like(const Recipe& recipe, const Features& features, ThreadPool& pool) {
+  Statistics s = statistics(features, pool);
+  if (recipe.float32_mean && !features.is_double()) {
+    s.mean = float32_mean(features);
+    s.float32_mean = true;
+  }
+  return s;
+}
+
+Recipe followed(Recipe recipe, const Report& report) {
+  recipe.float32_mean = report.float32_means;
+  recipe.infinity = report.fid_infinity.has_value();
+  recipe.spatial = report.sfid.has_value();
+  recipe.inception_score = report.inception_score.has_value();
+  recipe.kid = report.kid.has_value();
+  recipe.precision_recall = report.neighbours.has_value();
+  recipe.density_coverage = report.dense.has_value();
+  return recipe;
+}
+
+Report score(const ImageSet& g, const ImageSet& r, const Recipe& recipe, ThreadPool& pool) {
   Report report{.n_generated = g.count(), .n_reference = r.count()};
   check_makers(report, g, r);
-  score_fid(report, g, r, recipe, seed, pool);
+  check_sizes(g, r);
+  score_fid(report, g, r, recipe, pool);
   score_spatial(report, g, r, recipe, pool);
   score_logits(report, g, recipe);
   if (g.features && r.features) {
@@ -189,7 +248,8 @@ Report score(const ImageSet& g, const ImageSet& r, const Recipe& recipe, std::ui
   }
   if (!report.fid && !report.inception_score) {
     throw Error(ExitCode::bad_input,
-                "[metrics] {} and {}: nothing to compare, expected features or statistics in both",
+                "[metrics] got {} and {} with nothing to compare, expected features or statistics in "
+                "both; try images, or files that ddpm metrics --save-features wrote",
                 g.name, r.name);
   }
   note_counts(report);

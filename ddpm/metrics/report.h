@@ -21,7 +21,7 @@ struct ImageSet {
   std::optional<Features> features;                          // [N, d]
   std::optional<Features> spatial;                           // sFID's
   std::optional<Features> logits;                            // Inception Score's
-  std::optional<Statistics> statistics, spatial_statistics;  // where a file has those alone
+  std::optional<Statistics> statistics, spatial_statistics;  // where a file has those
 
   std::int64_t count() const;  // images; 0 when unknown
 };
@@ -34,6 +34,7 @@ struct Report {
   std::optional<InceptionScore> inception_score;
   std::optional<Kid> kid;
   std::optional<NeighbourScores> neighbours, dense;
+  bool float32_means = false;  // FID's, as the recipe may want them: of both sets
   std::int64_t n_generated = 0, n_reference = 0;
   int dims = 0;
   std::string made_by;             // ImageSet's, of whichever says it
@@ -48,10 +49,17 @@ bool is_fid(const Report& report);
 /// is its folder's and does not matter.
 bool same_maker(const ImageSet& a, const ImageSet& b);
 
-/// `seed`: of the subsets of FID-infinity. Throws Error (bad_input) when the sets do not fit
+/// A set that has features and statistics gives its statistics to FID and sFID, its features to the
+/// rest: guided-diffusion's references are such. Throws Error (bad_input) when the sets do not fit
 /// together (other networks or inputs made them), or neither features nor statistics are there for
 /// any score.
 Report score(const ImageSet& generated, const ImageSet& reference, const Recipe& recipe,
-             std::uint64_t seed, ThreadPool& pool);
+             ThreadPool& pool);
+
+/// The recipe as far as it was followed: without the scores that are missing.
+Recipe followed(Recipe recipe, const Report& report);
+
+/// Of features, with the means of `recipe`.
+Statistics statistics_like(const Recipe& recipe, const Features& features, ThreadPool& pool);
 
 }  // namespace ddpm

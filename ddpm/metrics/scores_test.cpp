@@ -22,7 +22,14 @@ namespace {
 constexpr double kTol = 1e-12;
 
 TEST(Formula, MakesTheFeaturesOfTheReferences) {
+  EXPECT_EQ(formula_hash(0, 0), 0U);
+  EXPECT_EQ(formula_hash(0, 1), 33350994U);
+  EXPECT_EQ(formula_hash(1, 0), 1753845952U);
   EXPECT_EQ(formula_hash(0xDEADBEEF, 12345), 1430493403U);
+  EXPECT_EQ(formula_seed("Conv2d_1a_3x3.conv.weight"), 4170468573U);
+  EXPECT_EQ(formula_seed("fc.bias"), 915095429U);
+  EXPECT_EQ(formula_unit(7, 3), 0.060545265674591064F);
+  EXPECT_EQ(formula_value(7, 3), -0.8789094686508179F);
   EXPECT_FLOAT_EQ(static_cast<float>(x1().at(0, 0)), -0.10650283f);
   EXPECT_FLOAT_EQ(static_cast<float>(x2().at(199, 15)), 0.3443639278411865f);
   const auto bits_sum = [](const Features& f) {
@@ -43,7 +50,7 @@ void expect_score(const std::string& golden, const InceptionScoreOptions& option
   const InceptionScore score = inception_score(formula_logits(), options);
   const auto expected = golden_scores(golden);
   EXPECT_NEAR(score.mean, expected[0], kTol) << golden;
-  EXPECT_NEAR(score.deviation, expected[1], kTol) << golden;
+  EXPECT_NEAR(score.deviation.value_or(0), expected[1], kTol) << golden;
 }
 
 TEST(InceptionScore, IsNumPysForEverySplitting) {
@@ -58,7 +65,7 @@ TEST(InceptionScore, IsNumPysForEverySplitting) {
 TEST(InceptionScore, IsTorchFidelitys) {
   const InceptionScore score = inception_score(formula_logits(), {});
   EXPECT_NEAR(score.mean, 2.47983553087757, kTol);
-  EXPECT_NEAR(score.deviation, 0.12710162191093427, kTol);
+  EXPECT_NEAR(score.deviation.value_or(0), 0.12710162191093427, kTol);
   const double parts[] = {2.702037341271115, 2.368369519789811, 2.3179666753546337};
   for (int i = 0; i < 3; ++i) EXPECT_NEAR(score.parts[i], parts[i], kTol);
 }

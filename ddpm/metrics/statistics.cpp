@@ -30,7 +30,8 @@ NpyArray array_of(const std::map<std::string, NpyArray>& arrays, const std::stri
   const auto found = arrays.find(key);
   if (found == arrays.end()) {
     throw Error(ExitCode::bad_input,
-                "[metrics] {}: has no `{}`, expected `mu` and `sigma` as pytorch-fid writes them",
+                "[metrics] {}: got no `{}`, expected `mu` and `sigma` as pytorch-fid writes them; try "
+                "ddpm metrics IMAGES --save-stats FILE.npz",
                 name, key);
   }
   return found->second;
@@ -83,8 +84,8 @@ std::int64_t count_of(const std::map<std::string, NpyArray>& arrays) {
 Statistics statistics(const Features& f, ThreadPool& pool) {
   if (f.rows() < 2) {
     throw Error(ExitCode::bad_input,
-                "[metrics] statistics: got {} image{}, expected at least 2 (thousands for a score "
-                "that means something)",
+                "[metrics] statistics: got {} image{}, expected at least 2; try thousands for a score "
+                "that means something",
                 f.rows(), f.rows() == 1 ? "" : "s");
   }
   const std::vector<int> order = f.canonical_order();
@@ -119,7 +120,10 @@ std::vector<double> float32_mean(const Features& f) {
 std::map<std::string, NpyArray> to_arrays(const Statistics& s) {
   NpyArray n{NpyType::i64, {}, {}};
   append_little_endian(n.bytes, static_cast<std::uint64_t>(s.count), 8);
-  return {{"mu", npy_f64({s.dims()}, s.mean)},
+  const NpyArray mean = s.float32_mean
+                            ? npy_f32({s.dims()}, std::vector<float>(s.mean.begin(), s.mean.end()))
+                            : npy_f64({s.dims()}, s.mean);
+  return {{"mu", mean},
           {"sigma", npy_f64({s.dims(), s.dims()}, s.covariance.values)},
           {"n", std::move(n)}};
 }
@@ -132,8 +136,9 @@ std::optional<Statistics> from_arrays(const std::map<std::string, NpyArray>& arr
   const std::int64_t d = mu.shape.size() == 1 ? mu.shape[0] : 0;
   if (d < 1 || d > 65536 || sigma.shape != std::vector<std::int64_t>{d, d}) {
     throw Error(ExitCode::bad_input,
-                "[metrics] {}: `{}` has shape ({}) and `{}` ({}), expected (d) and (d, d)", name,
-                mu_key, fmt::join(mu.shape, ", "), sigma_key, fmt::join(sigma.shape, ", "));
+                "[metrics] {}: `{}` has shape ({}) and `{}` ({}), expected (d) and (d, d); try to make "
+                "the statistics again",
+                name, mu_key, fmt::join(mu.shape, ", "), sigma_key, fmt::join(sigma.shape, ", "));
   }
   Statistics s;
   s.mean = finite_values(mu, name, mu_key);

@@ -33,7 +33,8 @@ Statistics statistics(const Features& features, ThreadPool& pool);
 /// Depends on the order of rows.
 std::vector<double> float32_mean(const Features& features);
 
-/// pytorch-fid's layout: `mu` [d] and `sigma` [d, d] as float64; we add `n`, which others ignore.
+/// pytorch-fid's layout: `mu` [d] and `sigma` [d, d] as float64 (`mu` as float32 where its values
+/// are); we add `n`, which others ignore.
 std::map<std::string, NpyArray> to_arrays(const Statistics& statistics);
 
 /// The reverse; `n` may be missing. Keys are `mu` + suffix and `sigma` + suffix: guided-diffusion's

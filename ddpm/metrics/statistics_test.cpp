@@ -88,7 +88,7 @@ TEST(Statistics, RefuseBrokenArraysByName) {
   EXPECT_THAT(message([&] { from_arrays(arrays, "s.npz"); }),
               HasSubstr("`mu` has shape (15) and `sigma` (16, 16), expected (d) and (d, d)"));
   arrays.erase("mu");
-  EXPECT_THAT(message([&] { from_arrays(arrays, "s.npz"); }), HasSubstr("s.npz: has no `mu`"));
+  EXPECT_THAT(message([&] { from_arrays(arrays, "s.npz"); }), HasSubstr("s.npz: got no `mu`"));
 }
 
 TEST(Features, RefuseWhatAreNone) {

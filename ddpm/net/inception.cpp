@@ -8,7 +8,7 @@
 namespace ddpm {
 namespace {
 
-constexpr int kClasses = 1008, kSpatialChannels = 7;
+constexpr int kClasses = 1008;
 
 class InceptionBuilder {
  public:

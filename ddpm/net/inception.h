@@ -29,6 +29,7 @@ std::string_view to_string(InceptionTap tap);
 int dims(InceptionTap tap);
 
 inline constexpr int kInceptionSide = 299;
+inline constexpr int kSpatialChannels = 7;  // of InceptionTap::spatial
 
 /// The rows and what they are called: every convolution after its ReLU ("Mixed_5b.branch1x1") and
 /// every stage ("MaxPool_1", "Mixed_5b", "AvgPool").
