@@ -84,10 +84,10 @@ constexpr Golden kGoldens[] = {
      {8.739816966243936, 8.829391147641546}},
 };
 
-// Their log-variances are float32's, and so is -1 + log-variance, of which a term has half: below 16
-// it is rounded by up to 2^-21, which is 3.5e-7 bits; in the prior, near -1, by up to 2^-25. Their
-// other coefficients are off by 6e-8 of themselves, and a term has a handful of them.
-constexpr double kTermTol = 3.5e-7, kPriorTol = 2.2e-8, kRelative = 4e-7;
+// Their log-variances are float32's, off by up to 2^-21 below -8, which exp() makes a share of a term.
+// -1 + log-variance is float32's too, of which a term has half: 3.5e-7 bits; in the prior, near -1,
+// up to 2^-25. Their other coefficients are off by 6e-8 of themselves, and a term has four of them.
+constexpr double kTermTol = 3.5e-7, kPriorTol = 2.2e-8, kRelative = 4.8e-7 + 4 * 6e-8;
 
 TEST(LikelihoodGolden, TheBoundIsImprovedDiffusions) {
   for (const Golden& g : kGoldens) {
