@@ -30,6 +30,7 @@ bench:
 	@tools/setup
 	@cmake --preset bench --log-level=WARNING >/dev/null && cmake --build --preset bench
 	@build-bench/ddpm_engine_cpu_bench
+	@build-bench/ddpm_metrics_bench
 
 install: build
 	@cmake --install build

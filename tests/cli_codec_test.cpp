@@ -81,9 +81,9 @@ TEST_F(CodecGolden, EveryInstructionSetAndThreadCountMakesAndReadsTheFiles) {
 }
 
 // The same network with tables of later formats.
-TEST_F(CodecGolden, EveryInstructionSetAndThreadCountMakesAndReadsTheFilesOfFormats2And3) {
+TEST_F(CodecGolden, EveryInstructionSetAndThreadCountMakesAndReadsTheFilesOfLaterFormats) {
   std::filesystem::copy(kModel, folder_ / "model", std::filesystem::copy_options::recursive);
-  for (const std::string format : {"format-2/", "format-3/"}) {
+  for (const std::string format : {"format-2/", "format-3/", "format-4/"}) {
     std::filesystem::copy_file(kGolden + format + "ddpm.json", folder_ / "model/ddpm.json",
                                std::filesystem::copy_options::overwrite_existing);
     expect_golden(kGolden + format, "model");

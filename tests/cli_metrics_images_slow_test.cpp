@@ -131,6 +131,21 @@ TEST_F(MetricsOfImages, KeepStatisticsThatSayWhatMadeThem) {
   const Outcome outcome = ddpm(with_weights({"a", "theirs.npz"}));
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("theirs.npz does not say what made its features"));
+  // guided-diffusion's: some images beside the statistics of all.
+  std::string pixels;
+  for (int i = 20; i < 25; ++i) {
+    const Image image = picture(i);
+    pixels.append(image.pixels.begin(), image.pixels.end());
+  }
+  arrays["arr_0"] = {NpyType::u8, {5, kSide, kSide, 3}, pixels};
+  folder_.write("guided.npz", write_npz(arrays));
+  const Json guided = json({"a", "guided.npz", "--like", "guided-diffusion"});
+  const Json whole = json({"a", "b", "--like", "guided-diffusion"});
+  // Their means are float64's here, so that the means of both sets are.
+  EXPECT_NEAR(number(guided, "fid"), number(whole, "fid"), 1e-6 * number(whole, "fid"));
+  EXPECT_NEAR(number(guided, "sfid"), number(whole, "sfid"), 1e-6 * number(whole, "sfid"));
+  EXPECT_EQ(number(guided, "n_reference"), 5);
+  number(guided, "precision");
 }
 
 TEST_F(MetricsOfImages, DifferByInputPipeline) {
@@ -189,7 +204,10 @@ TEST_F(MetricsOfImages, RefuseBadInputByName) {
   expect_error({"a", "b", "--input", "tf"}, 2, "expected torch-fidelity");
   expect_error({"a", "b", "--alpha", "black"}, 2, "expected refuse, white or drop");
   expect_error({"a", "b", "--shard", "0/2"}, 2, "expected --save-features with it");
-  expect_error({"a", "--shard", "2/2", "--save-features", "x.npz"}, 2, "--shard: got 2/2");
+  expect_error({"a", "--shard", "2/2", "--save-features", "x.npz"}, 2, "got --shard 2/2");
+  const Outcome named = ddpm({"metrics", "a", "b", "--inception", "pt-00000000.pth"});
+  EXPECT_EQ(named.code, 3);
+  EXPECT_THAT(named.err, HasSubstr("expected 00000000 as its name says"));
   const Outcome wrong = ddpm({"metrics", "a", "b", "--inception", "w.pth"});
   EXPECT_EQ(wrong.code, 3);
   EXPECT_THAT(wrong.err, HasSubstr("w.pth"));

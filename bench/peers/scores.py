@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs `ddpm metrics`, torch-fidelity and pytorch-fid in turn on the same images and features, and compares times.
 
-  bench/peers/scores.py --ddpm build/ddpm --out docs/performance.md
+  make bench && bench/peers/scores.py --ddpm build/ddpm --out docs/performance.md
 Needs torch, torch-fidelity, pytorch-fid, SciPy and safetensors. Inception's weights are made of a hash
 (tests/golden/metrics/make_inception.py), so nothing is downloaded. Every contender is run `--rounds` times in turn and
 counts with its median. Before it times anything it compares FID, KID, precision and recall. Exit 77: a package is
@@ -64,6 +64,15 @@ class Ours:
         words = ["--inception", "w.safetensors", "--profile", profile, "--like", "pytorch-fid", "--save-stats", "s.npz"]
         few, many = (self.run(f"{name}.npy", *words)[0] for name in ("few", "many"))
         return (self.args.images - self.args.few) / (many - few)
+
+
+    def in_memory(self):
+        """Seconds of KID and of precision and recall, the features a.npy and b.npy in memory, as theirs are."""
+        words = [self.args.bench, "--benchmark_format=json"]
+        env = os.environ | {"DDPM_FEATURES": self.folder, "DDPM_THREADS": str(self.args.threads)}
+        done = subprocess.run(words, capture_output=True, text=True, env=env, check=True)
+        times = {b["name"].split("/")[0]: b["real_time"] / 1000 for b in json.loads(done.stdout)["benchmarks"]}
+        return times["kid"], times["precision_recall"]
 
 
 def state_dict(folder):
@@ -134,14 +143,12 @@ def measure_scores(args, ours, folder):
         pr_row.setdefault("theirs", []).append(seconds)
         seconds, ours_fid = ours.run("a.npz", "b.npz", "--like", "pytorch-fid")
         fid_row.setdefault("ours", []).append(seconds)
-        # Precision and recall are what they add to a run that reads the same files and has FID too (with a KID of
-        # next to nothing); KID is what it adds to that.
-        base = ours.run("a.npy", "b.npy", "--like", "pytorch-fid")[0]
-        like, size = ["--like", "torch-fidelity"], ["--kid-subset-size", str(kid["kid_subset_size"])]
-        with_prc = ours.run("a.npy", "b.npy", *like, "--kid-subsets", "1", "--kid-subset-size", "2")[0]
-        pr_row.setdefault("ours", []).append(with_prc - base)
-        with_both, ours_prc = ours.run("a.npy", "b.npy", *like, *size)
-        kid_row.setdefault("ours", []).append(with_both - with_prc)
+        for row, seconds in zip((kid_row, pr_row), ours.in_memory()):
+            row.setdefault("ours", []).append(seconds)
+        for name, row in rows.items():
+            say(f"{name}: ours {row['ours'][-1]:.2f} s, theirs {row['theirs'][-1]:.2f} s")
+    size = str(kid["kid_subset_size"])
+    ours_prc = ours.run("a.npy", "b.npy", "--like", "torch-fidelity", "--kid-subset-size", size)[1]
     close("FID", ours_fid["fid"], fid, 1e-6 * abs(fid))
     close("KID", ours_prc["kid_mean"], mean, 1e-3 * abs(mean))
     close("precision", ours_prc["precision"], float(prc["precision"]), 2 / args.features)
@@ -152,13 +159,14 @@ def measure_scores(args, ours, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ddpm", default=os.path.join(ROOT, "build", "ddpm"))
+    parser.add_argument("--bench", default=os.path.join(ROOT, "build-bench", "ddpm_metrics_bench"))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--features", type=int, default=10000)
     parser.add_argument("--out")
     args = parser.parse_args()
-    args.ddpm, args.few = os.path.abspath(args.ddpm), args.images // 4
+    args.ddpm, args.bench, args.few = os.path.abspath(args.ddpm), os.path.abspath(args.bench), args.images // 4
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as folder:
         path, state = state_dict(folder)
@@ -196,7 +204,7 @@ def report(args, rates, scores):
         ours, theirs = statistics.median(row["ours"]), statistics.median(row["theirs"])
         lines.append(f"| {name} | {ours:.2f} | {theirs:.2f} | {theirs / ours:.2f}x |")
     lines += ["", "Theirs: pytorch-fid's `sqrtm` for FID, torch-fidelity for the rest, features in memory. Ours is the whole program for "
-              "FID (files read), and what KID or precision and recall add to it."]
+              "FID, files read; the rest in memory too (`ddpm_metrics_bench`)."]
     return "\n".join(lines) + "\n"
 
 

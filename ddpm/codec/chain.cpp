@@ -12,10 +12,6 @@
 namespace ddpm {
 namespace {
 
-// Width of a bin of x_k in standard deviations of q(x_k | x_{k-1}), or of q(x_{k+1} | x_k) where
-// that is narrower; 3/4 with tables of format 1. It costs 0.003 bits an element in all, and finer
-// bins cost more bits to begin with (docs/compression.md).
-constexpr double kBin = 0.5, kFirstBin = 0.75;
 constexpr double kWindow = 12;          // standard deviations of q to each side of its mean
 constexpr double kMostWindow = 30'000;  // bins
 constexpr double kMostX = 100;
@@ -29,26 +25,34 @@ std::int64_t mean_q16(double bins) {
   return static_cast<std::int64_t>(std::rint(std::clamp(bins, -kMostMean, kMostMean) * 65536));
 }
 
+// The chain's times, increasing: one of `every`, and the last.
+std::vector<int> times_of(const std::vector<int>& decreasing, int every) {
+  std::vector<int> times;
+  for (std::size_t i = decreasing.size(); i-- > 0;) {
+    if ((decreasing.size() - 1 - i) % every == 0 || i == 0) times.push_back(decreasing[i]);
+  }
+  return times;
+}
+
 }  // namespace
 
 WindowModel Chain::window(const Normal& normal) {
   return {CdfTable::normal(), normal.mean_q16, normal.scale_q16};
 }
 
-Chain::Chain(Predictor& predictor, std::function<void()> progress)
+Chain::Chain(Predictor& predictor, const ChainGrid& grid, std::function<void()> progress)
     : predictor_(predictor),
       progress_(std::move(progress)),
-      process_(respace(predictor.model().schedule, {predictor.model().tables.chain.rbegin(),
-                                                    predictor.model().tables.chain.rend()})),
+      process_(respace(predictor.model().schedule,
+                       times_of(predictor.model().tables.chain, grid.every))),
       learned_(predictor.model().tables.learned_variance &&
                is_learned(predictor.model().view.variance)) {
   const CodecModel& model = predictor.model();
   levels_.resize(process_.times.size() + 1);
-  const double bin = model.tables.format == 1 ? kFirstBin : kBin;
   for (int k = 1; k <= calls(); ++k) {
     Level& level = levels_[k];
     const Schedule& s = process_.schedule;
-    level.width = bin * std::sqrt(std::min(s.beta(k), s.beta(std::min(k + 1, calls()))));
+    level.width = grid.bin * std::sqrt(std::min(s.beta(k), s.beta(std::min(k + 1, calls()))));
     const double sigma = std::sqrt(s.beta(k)) / level.width;
     level.q_scale = scale_q16(sigma);
     level.q_window = static_cast<std::int64_t>(std::min(std::ceil(kWindow * sigma), kMostWindow));
@@ -105,10 +109,11 @@ double Chain::below(int k, std::size_t i, std::span<const std::uint8_t> levels,
   return k == 1 ? byte_to_float(levels[i]) : value(k - 1, bins[i]);
 }
 
-void Chain::push(std::span<const std::uint8_t> levels, Rans& rans) {
+bool Chain::push(std::span<const std::uint8_t> levels, Rans& rans, bool may_be_fed) {
   const CodecModel& model = predictor_.model();
   const std::size_t n = x_.size();
   DDPM_CHECK(levels.size() == n);
+  const std::uint32_t fed = rans.fed_words();
   Values before, bins(n);
   for (int k = 1; k <= calls(); ++k) {
     for (std::size_t i = 0; i < n; ++i) {
@@ -116,6 +121,7 @@ void Chain::push(std::span<const std::uint8_t> levels, Rans& rans) {
       bins[i] = model_q.find(rans.peek());
       rans.pop(model_q.interval(bins[i]));
     }
+    if (!may_be_fed && rans.fed_words() > fed) return false;
     ask(k, bins);
     if (k == 1) {
       push_levels(model.tables.decoder_of(process_.times[0]), x0_, model.shape, levels, rans);
@@ -126,6 +132,7 @@ void Chain::push(std::span<const std::uint8_t> levels, Rans& rans) {
   }
   const Normal prior{0, scale_q16(1 / levels_[calls()].width)};
   for (std::size_t i = n; i-- > 0;) window(prior).push(rans, before[i]);
+  return true;
 }
 
 Result<void> Chain::pop(Rans& rans, std::span<std::uint8_t> levels) {

@@ -12,14 +12,22 @@
 
 namespace ddpm {
 
+/// How finely a chain samples. Its times are those of the model's tables, one of `every`; a bin of
+/// x_k is `bin` standard deviations of q(x_k | x_{k-1}) wide, or of q(x_{k+1} | x_k) where that is
+/// narrower.
+struct ChainGrid {
+  int every = 1;
+  double bin = 0.5;
+};
+
 class Chain {
  public:
-  /// The times of the model's tables. `predictor` must outlive it; `progress` is called after every
-  /// network call.
-  explicit Chain(Predictor& predictor, std::function<void()> progress = {});
+  /// `predictor` must outlive it; `progress` is called after every network call.
+  Chain(Predictor& predictor, const ChainGrid& grid, std::function<void()> progress = {});
 
-  /// levels: one item, [C, H, W]. One network call a time.
-  void push(std::span<const std::uint8_t> levels, Rans& rans);
+  /// levels: one item, [C, H, W]. One network call a time. Where `rans` is a seed that has too few
+  /// bits, it is fed, or push() stops there and says false: then `rans` is of no use.
+  bool push(std::span<const std::uint8_t> levels, Rans& rans, bool may_be_fed = true);
   /// The inverse: `rans` is afterwards what it was before push(). corrupt: no push() made that
   /// stack.
   Result<void> pop(Rans& rans, std::span<std::uint8_t> levels);

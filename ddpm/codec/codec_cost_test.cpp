@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/codec/calibrate.h"
-#include "ddpm/codec/chain.h"
+#include "ddpm/codec/chain_stack.h"
 #include "ddpm/codec/codec_for_test.h"
 
 namespace ddpm {
@@ -30,7 +30,7 @@ TEST_F(Codec, AChainCostsTheEntropyOfGaussianImages) {
   for (const int calls : {20, 60}) {
     const CodecModel model = gaussian_model(big, schedule_, {12, 12, calls});
     Predictor predictor(model, denoiser);
-    Chain chain(predictor);
+    Chain chain(predictor, {});
     Rans rans;
     for (int i = 0; i < 10; ++i) chain.push(big.draw(900 + i), rans);  // bits to begin with
     const double before = bits_in(rans);
@@ -41,6 +41,53 @@ TEST_F(Codec, AChainCostsTheEntropyOfGaussianImages) {
     EXPECT_NEAR(net, big.entropy(), 0.026) << calls;
     EXPECT_LT(net, sample_entropy(big, 40) + 0.005) << calls;
   }
+}
+
+// Bins of two standard deviations are no normal distribution any more.
+TEST_F(Codec, ACoarseGridCostsLittleMore) {
+  const GaussianImages big{.shape = {1, 16, 16}};
+  GaussianDenoiser denoiser(schedule_, big);
+  const CodecModel model = gaussian_model(big, schedule_, {12, 12, 60});
+  Predictor predictor(model, denoiser);
+  const auto cost = [&](const ChainGrid& grid) {
+    Chain chain(predictor, grid);
+    Rans rans;
+    for (int i = 0; i < 10; ++i) chain.push(big.draw(900 + i), rans);
+    const double before = bits_in(rans);
+    for (int i = 0; i < 40; ++i) chain.push(big.draw(i), rans);
+    return (bits_in(rans) - before) / (40 * 256) - sample_entropy(big, 40);
+  };
+  EXPECT_LT(cost({.bin = 1}), 0.02);
+  EXPECT_LT(cost({.every = 4, .bin = 2}), 0.1);
+}
+
+// The first item on a seed of few bytes is on a coarse grid, those on many bytes are not; and the
+// stack is afterwards what it was.
+TEST_F(Codec, AStackTakesTheFinestGridThatItHasBitsFor) {
+  const GaussianImages big{.shape = {1, 16, 16}};
+  GaussianDenoiser denoiser(schedule_, big);
+  CodecModel model = gaussian_model(big, schedule_, {12, 12, 60});
+  model.tables.format = 4;
+  Predictor predictor(model, denoiser);
+  const auto push = [&](const std::string& seed, int calls) {
+    int called = 0;
+    ChainStack stack(predictor, [&] { ++called; });
+    Rans rans = Rans::seeded(seed);
+    const Item item = big.draw(3);
+    stack.push(item, rans);
+    EXPECT_GE(called, calls) << seed.size();
+    EXPECT_LE(called, calls + 8) << seed.size();  // some begun, and stopped
+    Rans read = value_or_throw(Rans::parse(rans.bytes()));
+    Item back(item.size());
+    EXPECT_TRUE(stack.pop(read, back));
+    EXPECT_EQ(back, item);
+    EXPECT_EQ(value_or_throw(read.seed_bytes()), seed);
+    return rans.fed_words();
+  };
+  EXPECT_EQ(push(std::string(1000, 'x'), 60), 0U);
+  EXPECT_EQ(push(std::string(100, 'x'), 60), 0U);  // bins of one standard deviation
+  EXPECT_EQ(push(std::string(60, 'x'), 16), 0U);
+  EXPECT_GT(push(std::string(1, 'x'), 16), 0U);
 }
 
 // By tables that are sixteen times too wide a chain costs much more; by the network's own
@@ -57,7 +104,7 @@ TEST_F(Codec, AChainByTheNetworksVariancesCostsTheEntropyToo) {
     const auto bits = [&](bool learned) {
       model.tables.learned_variance = learned;
       Predictor predictor(model, denoiser);
-      Chain chain(predictor);
+      Chain chain(predictor, {});
       Rans rans;
       for (int i = 0; i < 10; ++i) chain.push(big.draw(900 + i), rans);
       const double before = bits_in(rans);

@@ -5,7 +5,7 @@
 
 #include "ddpm/base/error.h"
 #include "ddpm/base/exact.h"
-#include "ddpm/codec/chain.h"
+#include "ddpm/codec/chain_stack.h"
 #include "ddpm/codec/checksum.h"
 #include "ddpm/codec/container_layout.h"
 
@@ -284,14 +284,14 @@ constexpr double kDearer = 0.25;
 // as what the seed lacks is dearer.
 std::string send_chain(Predictor& predictor, const GroupKey& key, std::span<const Item> items,
                        const SendOptions& options) {
-  Chain chain(predictor, options.progress);
+  ChainStack stack(predictor, options.progress);
   for (std::size_t apart = 1;; ++apart) {
     const std::string seed = send_apart(predictor, key, items.first(apart), options);
     Rans rans = Rans::seeded(seed);
-    if (apart < items.size()) chain.push(items[apart], rans);
+    if (apart < items.size()) stack.push(items[apart], rans);
     const double dearer = kDearer * static_cast<double>(seed.size()) / static_cast<double>(apart);
     if (4.0 * rans.fed_words() > dearer) continue;
-    for (std::size_t i = apart + 1; i < items.size(); ++i) chain.push(items[i], rans);
+    for (std::size_t i = apart + 1; i < items.size(); ++i) stack.push(items[i], rans);
     return rans.bytes();
   }
 }
@@ -302,11 +302,11 @@ Result<ReceivedGroup> receive_chain(Predictor& predictor, const GroupKey& key,
   auto rans = Rans::parse(payload);
   if (!rans) return tl::unexpected(std::move(rans).error());
   std::vector<Item> items(count, Item(predictor.model().shape.size()));
-  Chain chain(predictor, options.progress);
+  ChainStack stack(predictor, options.progress);
   std::size_t apart = count;
   auto seed = rans->seed_bytes();
   for (; !seed && apart > 1; seed = rans->seed_bytes()) {
-    if (const auto popped = chain.pop(*rans, items[--apart]); !popped)
+    if (const auto popped = stack.pop(*rans, items[--apart]); !popped)
       return tl::unexpected(popped.error());
   }
   if (!seed) return tl::unexpected(seed.error());

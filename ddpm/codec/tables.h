@@ -16,8 +16,8 @@ namespace ddpm {
 using ContextErrors = std::array<double, kContexts>;
 
 struct CodecTables {
-  /// What the walks and chains go by: 1, of the first tables and of models without any, 2 or 3.
-  int format = 3;
+  /// What the walks and chains go by: 1, of the first tables and of models without any, to 4.
+  int format = 4;
   std::vector<int> times;             // increasing, within 1..T
   std::vector<ContextErrors> errors;  // E (x0 - x0 read from x_t)^2 at each of them, by context
   // The network is asked at these times, decreasing: progressive files (to the last detail), single

@@ -11,7 +11,7 @@
 namespace ddpm {
 namespace {
 
-constexpr int kFormat = 3;
+constexpr int kFormat = 4;
 constexpr double kMostError = 4;   // of x0 in [-1, 1]
 constexpr double kMostBits = 100;  // an element
 

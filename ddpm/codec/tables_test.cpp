@@ -42,10 +42,10 @@ std::vector<std::uint16_t> even_weights() {
 }
 
 TEST(CodecTables, OfMixturesAndOfEveryFormatAreReadBack) {
-  for (const int format : {1, 2, 3}) {
+  for (const int format : {1, 2, 3, 4}) {
     CodecTables tables = nominal();
     tables.format = format;
-    if (format == 3) tables.progressive_bits = 2.25, tables.lossless_bits = 0.75;
+    if (format > 2) tables.progressive_bits = 2.25, tables.lossless_bits = 0.75;
     tables.decoders[0] = {.time = tables.decoders[0].time, .weights_q15 = even_weights()};
     const std::string text = write_json(tables_json(tables));
     EXPECT_EQ(read_tables(value_or_throw(parse_json(text, "x")), kSchedule, "x"), tables);
@@ -75,7 +75,7 @@ TEST(CodecTables, ThatContradictThemselvesAreRefused) {
   refused([](CodecTables& t) { t.decoders.clear(); });
   refused([](CodecTables& t) { t.decoders[0].scale_q16[5] = 0; });
   refused([](CodecTables& t) { t.decoders[0].neighbours[0] = 1 << 20; });
-  refused([](CodecTables& t) { t.format = 4; });
+  refused([](CodecTables& t) { t.format = 5; });
   refused([](CodecTables& t) { t.format = 3, t.progressive_bits = 101; });
   refused([](CodecTables& t) { t.format = 3, t.lossless_bits = -1; });
   refused([](CodecTables& t) { t.decoders[0].weights_q15 = {1 << 15}; });

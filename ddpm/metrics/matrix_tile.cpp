@@ -36,21 +36,34 @@ HWY_INLINE V fma(V a, V b, V c) {
 
 // Groups of kGroup rows (or columns) side by side for each k; zeros beyond `count`. A stretch of k
 // at a time: what lies `step` apart shares few sets of the cache, and a line of it is read once.
-template <int kGroup, class T>
+template <int kGroup, bool kDense, class T>
 void pack(const T* data, std::ptrdiff_t step, std::ptrdiff_t along, int count, int inner, T scale,
-          T* out) {
+          T* HWY_RESTRICT out) {
   constexpr int kStretch = 16;
+  if (kDense) along = 1;
   for (int first = 0; first < count; first += kGroup, out += std::ptrdiff_t{kGroup} * inner) {
     const int here = std::min(kGroup, count - first);
     if (here < kGroup) std::fill_n(out, std::ptrdiff_t{kGroup} * inner, T{0});
-    for (int k = 0; k < inner; k += kStretch) {
-      const int end = std::min(k + kStretch, inner);
+    int k = 0;
+    for (; k + kStretch <= inner; k += kStretch) {
       for (int r = 0; r < here; ++r) {
-        const T* const from = data + (first + r) * step;
-        for (int i = k; i < end; ++i) out[i * kGroup + r] = scale * from[i * along];
+        const T* const from = data + (first + r) * step + k * along;
+        T* const to = out + k * kGroup + r;
+#pragma GCC unroll 16
+        for (int i = 0; i < kStretch; ++i) to[i * kGroup] = scale * from[i * along];
       }
     }
+    for (; k < inner; ++k) {
+      for (int r = 0; r < here; ++r) out[k * kGroup + r] = scale * data[(first + r) * step + k * along];
+    }
   }
+}
+
+template <int kGroup, class T>
+void pack_any(const T* data, std::ptrdiff_t step, std::ptrdiff_t along, int count, int inner,
+              T scale, T* out) {
+  const auto packs = along == 1 ? pack<kGroup, true, T> : pack<kGroup, false, T>;
+  packs(data, step, along, count, inner, scale, out);
 }
 
 // c[kRows][kCols], its rows `stride` apart, += packed a * packed b.
@@ -103,8 +116,8 @@ void run_tile(const Tile<T>& t, T* scratch) {
   T* const packed_b = scratch + std::size_t{1} * (t.m + kSpare) * kInner;
   for (int k = t.first; k < t.last; k += kInner) {
     const int inner = std::min(kInner, t.last - k);
-    pack<kRows>(t.a.data + k * t.a.right, t.a.down, t.a.right, t.m, inner, t.scale, scratch);
-    pack<kCols>(t.b.data + k * t.b.down, t.b.right, t.b.down, t.n, inner, T{1}, packed_b);
+    pack_any<kRows>(t.a.data + k * t.a.right, t.a.down, t.a.right, t.m, inner, t.scale, scratch);
+    pack_any<kCols>(t.b.data + k * t.b.down, t.b.right, t.b.down, t.n, inner, T{1}, packed_b);
     for (int j = 0; j < t.n; j += kCols) {
       for (int i = 0; i < t.m; i += kRows) {
         add_block(t, scratch + std::size_t{1} * i * inner, packed_b + std::size_t{1} * j * inner,

@@ -5,7 +5,7 @@
 
 namespace ddpm {
 
-inline constexpr int kTile = 384, kInner = 128;  // a tile's sides; how much of k is packed at once
+inline constexpr int kTile = 384, kInner = 256;  // a tile's sides; how much of k is packed at once
 inline constexpr int kSpare = 32;  // a side may end in part of a block, of at most so many columns
 
 /// T: float or double, in which every element is one fma chain.
