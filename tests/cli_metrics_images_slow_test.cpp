@@ -89,7 +89,8 @@ TEST_F(MetricsOfImages, HaveEveryScoreAndTheFingerprint) {
   EXPECT_EQ(j.find("features")->text, "inception:2048");
   EXPECT_EQ(j.find("weights_fingerprint")->text, inception_fingerprint(formula_inception()));
   EXPECT_THAT(j.find("recipe")->text, HasSubstr("inception:2048 torch-fidelity "));
-  EXPECT_THAT(j.find("recipe")->text, HasSubstr(" f32-direct, 2048 dimensions, N = 12 / 13"));
+  EXPECT_THAT(j.find("recipe")->text,
+              HasSubstr(" f32-direct, alpha refuse, 2048 dimensions, N = 12 / 13"));
 }
 
 TEST_F(MetricsOfImages, AreTheSameFromFoldersZipsArraysShardsAndThreads) {
@@ -194,7 +195,8 @@ TEST_F(MetricsOfImages, RefuseBadInputByName) {
   put("mixed", 0, 2);
   folder_.write("mixed/9.png", encode_png(blank_image(5, 5, 3)));
   folder_.write("w.pth", "PK\x03\x04 not one");
-  folder_.write("pt-00000000.pth", bytes("mixed/9.png"));
+  std::filesystem::copy_file(std::string(DDPM_SOURCE_DIR) + "/tests/golden/net/small.pth",
+                             folder_ / "pt-00000000.pth");
   expect_error({"empty", "b"}, 3, "a folder without PNG files");
   expect_error({"one", "b"}, 3, "got 1 image, expected at least 2");
   expect_error({"mixed", "b"}, 3, "9.png: got 5x5, expected 16x16");
@@ -208,6 +210,13 @@ TEST_F(MetricsOfImages, RefuseBadInputByName) {
   const Outcome named = ddpm({"metrics", "a", "b", "--inception", "pt-00000000.pth"});
   EXPECT_EQ(named.code, 3);
   EXPECT_THAT(named.err, HasSubstr("expected 00000000 as its name says"));
+  const Outcome other = ddpm({"metrics", "a", "b", "--inception",
+                              std::string(DDPM_SOURCE_DIR) + "/tests/golden/net/small.pth"});
+  EXPECT_EQ(other.code, 3);
+  EXPECT_THAT(other.err, HasSubstr("small.pth"));
+  const Outcome gone = ddpm({"metrics", "a", "b", "--inception", "gone.pth"});
+  EXPECT_EQ(gone.code, 3);
+  EXPECT_THAT(gone.err, HasSubstr("gone.pth, which is not there, expected a .pth"));
   const Outcome wrong = ddpm({"metrics", "a", "b", "--inception", "w.pth"});
   EXPECT_EQ(wrong.code, 3);
   EXPECT_THAT(wrong.err, HasSubstr("w.pth"));

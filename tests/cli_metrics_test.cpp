@@ -141,13 +141,14 @@ TEST_F(Metrics, KeepStatisticsInPytorchFidsLayout) {
 
 TEST_F(Metrics, KeptStatisticsHaveTheMeansOfTheirRecipe) {
   for (const std::string name : {"a", "b"}) {
-    ASSERT_EQ(ddpm({"metrics", name + ".npy", "--save-stats", name + ".npz", "--like",
-                    "torch-fidelity"})
-                  .code,
-              0);
+    ASSERT_EQ(
+        ddpm({"metrics", name + ".npy", "--save-stats", name + ".npz", "--like", "torch-fidelity"})
+            .code,
+        0);
   }
   EXPECT_EQ(parse_npz(bytes("a.npz"), "a.npz").value().at("mu").type, NpyType::f32);
-  const Json whole = json({"a.npy", "b.npy", "--like", "torch-fidelity", "--kid-subset-size", "100"});
+  const Json whole =
+      json({"a.npy", "b.npy", "--like", "torch-fidelity", "--kid-subset-size", "100"});
   const Json kept = json({"a.npz", "b.npz", "--like", "torch-fidelity"});
   EXPECT_EQ(number(kept, "fid"), number(whole, "fid"));
   EXPECT_THAT(kept.find("recipe")->text, HasSubstr("float32 means"));

@@ -84,9 +84,10 @@ constexpr Golden kGoldens[] = {
      {8.739816966243936, 8.829391147641546}},
 };
 
-// Their log-variances are float32's, off by up to 2^-21 below -8, which exp() makes a share of a term.
-// -1 + log-variance is float32's too, of which a term has half: 3.5e-7 bits; in the prior, near -1,
-// up to 2^-25. Their other coefficients are off by 6e-8 of themselves, and a term has four of them.
+// Their log-variances are float32's, off by up to 2^-21 below -8, which exp() makes a share of a
+// term. -1 + log-variance is float32's too, of which a term has half: 3.5e-7 bits; in the prior,
+// near -1, up to 2^-25. Their other coefficients are off by 6e-8 of themselves, and a term has four
+// of them.
 constexpr double kTermTol = 3.5e-7, kPriorTol = 2.2e-8, kRelative = 4.8e-7 + 4 * 6e-8;
 
 TEST(LikelihoodGolden, TheBoundIsImprovedDiffusions) {
@@ -98,11 +99,12 @@ TEST(LikelihoodGolden, TheBoundIsImprovedDiffusions) {
       Bound bound{.prior = prior_bits<double>(s, x0)};
       for (int t = 1; t <= s.T(); ++t) {
         const auto eps = noise(k, t);
-        bound.terms.push_back(bound_term<double>(
-            s, t, model, x0, eps, output(s, t, x0, eps, is_learned(g.variance))));
+        bound.terms.push_back(bound_term<double>(s, t, model, x0, eps,
+                                                 output(s, t, x0, eps, is_learned(g.variance))));
       }
       const auto near = [&](double got, double want, double tolerance, const char* what) {
-        EXPECT_NEAR(got, want, tolerance + kRelative * want) << g.schedule << " " << what << " " << k;
+        EXPECT_NEAR(got, want, tolerance + kRelative * want)
+            << g.schedule << " " << what << " " << k;
       };
       const auto term = [&](int i) { return bound.terms[i].bits_per_dim; };
       near(term(0), g.decoder[k], 0, "decoder");  // of no log-variance's difference

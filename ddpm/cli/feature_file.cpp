@@ -66,10 +66,11 @@ FeatureFile read_npz(const fs::path& path) {
   set.spatial_statistics = from_arrays(arrays, set.name, "_s");
   set.made_by = made_by(arrays);
   if (!set.features && !set.logits && !set.statistics && !file.images) {
-    throw Error(ExitCode::bad_input,
-                "[cli] metrics: got {} without an array of a known name, expected `mu` and `sigma`, "
-                "`features`, `logits` or `arr_0`; try to write it by ddpm metrics --save-features",
-                set.name);
+    throw Error(
+        ExitCode::bad_input,
+        "[cli] metrics: got {} without an array of a known name, expected `mu` and `sigma`, "
+        "`features`, `logits` or `arr_0`; try to write it by ddpm metrics --save-features",
+        set.name);
   }
   check_counts(set);
   return file;
@@ -197,9 +198,10 @@ ImageSet shard_of(ImageSet set, const Shard& shard) {
   }
   const ShardRange range = shard_range(set.count(), shard.index, shard.count);
   if (range.first == range.last) {
-    throw Error(ExitCode::bad_input,
-                "[cli] metrics: got no images in --shard {}/{} of {}, which has {}; try fewer parts",
-                shard.index, shard.count, set.name, set.count());
+    throw Error(
+        ExitCode::bad_input,
+        "[cli] metrics: got no images in --shard {}/{} of {}, which has {}; try fewer parts",
+        shard.index, shard.count, set.name, set.count());
   }
   for (const auto& [name, part] : kParts) {
     if (!(set.*part)) continue;
@@ -221,7 +223,8 @@ std::string statistics_npz(const ImageSet& set, const Recipe& recipe, ThreadPool
   if (!set.features && !set.statistics) {
     throw Error(ExitCode::bad_input, "[cli] metrics: {} has no features", set.name);
   }
-  Arrays arrays = to_arrays(set.statistics ? *set.statistics : statistics_like(recipe, *set.features, pool));
+  Arrays arrays =
+      to_arrays(set.statistics ? *set.statistics : statistics_like(recipe, *set.features, pool));
   std::optional<Statistics> spatial = set.spatial_statistics;
   if (!spatial && set.spatial) spatial = statistics_like(recipe, *set.spatial, pool);
   if (spatial) {

@@ -79,6 +79,13 @@ void check_name(const fs::path& path) {
 
 InceptionFile open_inception(const std::string& given) {
   const fs::path path = given.empty() ? find() : fs::path(given);
+  std::error_code none;
+  if (!fs::exists(path, none)) {
+    throw Error(ExitCode::bad_input,
+                "[cli] metrics: got --inception {}, which is not there, expected a .pth or "
+                ".safetensors file; try without it, to be told where to get one",
+                given);
+  }
   auto tensors = read_tensor_file(path);
   if (tensors) check_name(path);  // a broken file's own failure says more
   return {path, value_or_throw(std::move(tensors))};

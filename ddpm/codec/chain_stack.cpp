@@ -7,8 +7,8 @@ namespace {
 
 // Bins of half a standard deviation cost 0.003 bits an element in all. An item needs the samples of
 // two times at once before anything comes back: for 28 x 28 pixels 854 bytes by the first of the
-// last three grids, a quarter less by the second, a third of them by the last, which costs 0.05 bits
-// an element more (docs/compression.md).
+// last three grids, a quarter less by the second, a third of them by the last, which costs 0.05
+// bits an element more (docs/compression.md).
 std::vector<ChainGrid> grids_of(int format) {
   if (format == 1) return {{.bin = 0.75}};
   if (format < 4) return {{}};

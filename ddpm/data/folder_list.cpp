@@ -101,9 +101,11 @@ FolderListing list_folder(const fs::path& folder) {
   FolderListing listing;
   listing.files = find_images(folder);
   if (listing.files.empty()) {
-    throw Error(ExitCode::bad_input,
-                "[data] {}: got a folder without PNG files, expected at least one",
-                folder.string());
+    throw Error(
+        ExitCode::bad_input,
+        "[data] {}: got a folder without PNG files, expected at least one; try to convert its "
+        "images to PNG",
+        folder.string());
   }
   std::ranges::sort(listing.files, {}, [](const fs::path& path) { return path.native(); });
   number_classes(folder, listing);

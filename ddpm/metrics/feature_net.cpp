@@ -94,7 +94,8 @@ std::unique_ptr<FeatureNet> inception_net(const TensorFile& weights, const std::
 ImageSet extract(ImageSource& images, FeatureNet& net, ShardRange range,
                  const std::function<void(std::int64_t done)>& progress) {
   if (range.first >= range.last) {
-    throw Error(ExitCode::bad_input, "[metrics] {}: got 0 images, expected at least 2; try another folder or file",
+    throw Error(ExitCode::bad_input,
+                "[metrics] {}: got 0 images, expected at least 2; try another folder or file",
                 images.description());
   }
   const auto parts = net.parts();

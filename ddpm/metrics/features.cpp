@@ -110,14 +110,14 @@ Features to_features(const NpyArray& array, const std::string& name) {
     throw Error(
         ExitCode::bad_input,
         "[metrics] {}: got {} of shape ({}), expected features: float16, float32 or float64 "
-        "of shape (images, features)",
+        "of shape (images, features); try ddpm metrics IMAGES --save-features FILE.npz",
         name, to_string(array.type), fmt::join(array.shape, ", "));
   }
   if (array.shape[0] < 1 || array.shape[1] < 1 || array.shape[1] > 65536) {
     throw Error(
         ExitCode::bad_input,
         "[metrics] {}: got {} images with {} features, expected at least one of each and at "
-        "most 65536 features",
+        "most 65536 features; try to make the file anew",
         name, array.shape[0], array.shape[1]);
   }
   const auto dims = static_cast<int>(array.shape[1]);
@@ -139,8 +139,9 @@ Features concatenate(const std::vector<Features>& parts) {
     wide = wide || part.is_double();
     if (part.dims() == dims) continue;
     throw Error(ExitCode::bad_input,
-                "[metrics] shards: got {} and {} features, expected shards of one network", dims,
-                part.dims());
+                "[metrics] shards: got {} and {} features, expected shards of one network; try to "
+                "make them anew with one --features",
+                dims, part.dims());
   }
   std::vector<double> doubles;
   std::vector<float> floats;

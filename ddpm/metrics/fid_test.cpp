@@ -73,6 +73,17 @@ TEST(Fid, OfASetWithItselfIsZeroAndSymmetricBitForBit) {
   }
 }
 
+// Equal covariances are told by their bits; these are not, and go the whole way.
+TEST(Fid, OfASetWithNearlyItselfIsNearlyZero) {
+  const Features a = formula_features(1, 300, 16, 1, 0);
+  std::vector<double> moved;
+  for (int i = 0; i < a.rows(); ++i) {
+    for (int j = 0; j < a.dims(); ++j) moved.push_back(a.at(i, j) * (1 + 1e-12 * (i % 3)));
+  }
+  // Variances of about 1 are known to 1e-12, so their roots' sum to 16 times that.
+  EXPECT_NEAR(distance(a, Features(16, moved)).value(), 0, 1e-10);
+}
+
 // pytorch-fid's own unit test.
 TEST(Fid, OfUnitCovariancesOneApartIsTheDimension) {
   constexpr int kDims = 64;

@@ -293,7 +293,8 @@ TEST(InceptionGolden, EachInputPipelineGivesItsProgramsFeatures) {
 // guided-diffusion reshapes [17, 17, 7], so that its mu_s and ours can be compared.
 TEST(InceptionGolden, SpatialFeaturesLieAsGuidedDiffusions) {
   constexpr InceptionTap kSpatial[] = {InceptionTap::spatial};
-  const auto planes = run(inception(kSpatial).graph, input_of(kA32, 1, InputPipeline::torch_fidelity));
+  const auto planes =
+      run(inception(kSpatial).graph, input_of(kA32, 1, InputPipeline::torch_fidelity));
   ThreadPool pool(ThreadPool::default_threads());
   const auto net = inception_net(weights(), "formula", {.logits = false}, pool);
   const auto bytes = formula_image(kA32, 1);
@@ -310,8 +311,7 @@ TEST(InceptionGolden, SpatialFeaturesLieAsGuidedDiffusions) {
 
 TEST(InceptionGolden, GrayIsThreeEqualChannels) {
   ThreadPool pool(ThreadPool::default_threads());
-  const auto net =
-      inception_net(weights(), "formula", {.logits = false, .spatial = false}, pool);
+  const auto net = inception_net(weights(), "formula", {.logits = false, .spatial = false}, pool);
   const auto bytes = formula_image(kA32, 0);
   const std::vector<float> one(bytes.begin(), bytes.begin() + 32 * 32);
   std::vector<float> three;

@@ -27,7 +27,7 @@ struct InceptionScoreOptions {
 struct InceptionScore {
   double mean = 0;                  // over the parts
   std::optional<double> deviation;  // over the parts, ddof 0; none of a single part
-  double standard_error = 0;       // of the mean, to the first order, from the images' divergences
+  double standard_error = 0;        // of the mean, to the first order, from the images' divergences
   std::vector<double> parts;
   std::int64_t underflows = 0;  // float32 probabilities of 0, where their program prints NaN
 };

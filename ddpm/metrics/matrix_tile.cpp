@@ -54,7 +54,8 @@ void pack(const T* data, std::ptrdiff_t step, std::ptrdiff_t along, int count, i
       }
     }
     for (; k < inner; ++k) {
-      for (int r = 0; r < here; ++r) out[k * kGroup + r] = scale * data[(first + r) * step + k * along];
+      for (int r = 0; r < here; ++r)
+        out[k * kGroup + r] = scale * data[(first + r) * step + k * along];
     }
   }
 }

@@ -111,8 +111,11 @@ class ZipImages : public PngImages {
     std::erase_if(entries_, [](const ZipEntry& e) { return !is_png(e.name); });
     std::ranges::sort(entries_, {}, &ZipEntry::name);
     if (entries_.empty()) {
-      throw Error(ExitCode::bad_input,
-                  "[metrics] {}: got an archive without PNG files, expected at least one", path_);
+      throw Error(
+          ExitCode::bad_input,
+          "[metrics] {}: got an archive without PNG files, expected at least one; try a .zip of "
+          "PNGs, or a folder",
+          path_);
     }
   }
 

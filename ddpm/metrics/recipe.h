@@ -32,8 +32,8 @@ struct Recipe {
 /// guided-diffusion, tfgan. Scores that it does not have are off. Throws Error for another name.
 Recipe recipe_like(std::string_view name);
 
-/// The Inception Score of a program: torch-fidelity, openai (Salimans et al., and TTUR's), dgm-eval,
-/// guided-diffusion, tfgan. Throws Error for another name.
+/// The Inception Score of a program: torch-fidelity, openai (Salimans et al., and TTUR's),
+/// dgm-eval, guided-diffusion, tfgan. Throws Error for another name.
 InceptionScoreOptions inception_score_like(std::string_view name);
 
 /// The distance of the features (FID for Inception's) and its standard error, nothing else.

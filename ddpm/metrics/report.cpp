@@ -106,7 +106,8 @@ void score_spatial(Report& report, const ImageSet& g, const ImageSet& r, const R
   const auto sg = side_of(g.spatial, g.spatial_statistics, recipe, pool);
   const auto sr = side_of(r.spatial, r.spatial_statistics, recipe, pool);
   if (!sg || !sr) {
-    if (is_fid(report)) report.notes.push_back("no sFID: it needs the `spatial` values of both sets");
+    if (is_fid(report))
+      report.notes.push_back("no sFID: it needs the `spatial` values of both sets");
     return;
   }
   report.sfid = distance(*sg, *sr, recipe, pool);
@@ -142,16 +143,18 @@ std::optional<int> dims_of(const ImageSet& set) {
 void check_sizes(const ImageSet& g, const ImageSet& r) {
   for (const ImageSet* set : {&g, &r}) {
     if (!set->features || set->features->rows() > 1) continue;
-    throw Error(ExitCode::bad_input,
-                "[metrics] {}: got 1 image, expected at least 2; try thousands for a score that means "
-                "something",
-                set->name);
+    throw Error(
+        ExitCode::bad_input,
+        "[metrics] {}: got 1 image, expected at least 2; try thousands for a score that means "
+        "something",
+        set->name);
   }
   if (const auto a = dims_of(g), b = dims_of(r); a && b && *a != *b) {
-    throw Error(ExitCode::bad_input,
-                "[metrics] {} has {} features an image and {} {}, expected the same network for both; "
-                "try to make both anew",
-                g.name, *a, r.name, *b);
+    throw Error(
+        ExitCode::bad_input,
+        "[metrics] {} has {} features an image and {} {}, expected the same network for both; "
+        "try to make both anew",
+        g.name, *a, r.name, *b);
   }
 }
 
@@ -247,10 +250,11 @@ Report score(const ImageSet& g, const ImageSet& r, const Recipe& recipe, ThreadP
     report.notes.push_back("KID, precision and recall need the features of both sets");
   }
   if (!report.fid && !report.inception_score) {
-    throw Error(ExitCode::bad_input,
-                "[metrics] got {} and {} with nothing to compare, expected features or statistics in "
-                "both; try images, or files that ddpm metrics --save-features wrote",
-                g.name, r.name);
+    throw Error(
+        ExitCode::bad_input,
+        "[metrics] got {} and {} with nothing to compare, expected features or statistics in "
+        "both; try images, or files that ddpm metrics --save-features wrote",
+        g.name, r.name);
   }
   note_counts(report);
   return report;

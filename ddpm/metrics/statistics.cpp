@@ -29,10 +29,11 @@ NpyArray array_of(const std::map<std::string, NpyArray>& arrays, const std::stri
                   const std::string& name) {
   const auto found = arrays.find(key);
   if (found == arrays.end()) {
-    throw Error(ExitCode::bad_input,
-                "[metrics] {}: got no `{}`, expected `mu` and `sigma` as pytorch-fid writes them; try "
-                "ddpm metrics IMAGES --save-stats FILE.npz",
-                name, key);
+    throw Error(
+        ExitCode::bad_input,
+        "[metrics] {}: got no `{}`, expected `mu` and `sigma` as pytorch-fid writes them; try "
+        "ddpm metrics IMAGES --save-stats FILE.npz",
+        name, key);
   }
   return found->second;
 }
@@ -83,10 +84,11 @@ std::int64_t count_of(const std::map<std::string, NpyArray>& arrays) {
 
 Statistics statistics(const Features& f, ThreadPool& pool) {
   if (f.rows() < 2) {
-    throw Error(ExitCode::bad_input,
-                "[metrics] statistics: got {} image{}, expected at least 2; try thousands for a score "
-                "that means something",
-                f.rows(), f.rows() == 1 ? "" : "s");
+    throw Error(
+        ExitCode::bad_input,
+        "[metrics] statistics: got {} image{}, expected at least 2; try thousands for a score "
+        "that means something",
+        f.rows(), f.rows() == 1 ? "" : "s");
   }
   const std::vector<int> order = f.canonical_order();
   const int d = f.dims();
@@ -135,10 +137,11 @@ std::optional<Statistics> from_arrays(const std::map<std::string, NpyArray>& arr
   const NpyArray mu = array_of(arrays, mu_key, name), sigma = array_of(arrays, sigma_key, name);
   const std::int64_t d = mu.shape.size() == 1 ? mu.shape[0] : 0;
   if (d < 1 || d > 65536 || sigma.shape != std::vector<std::int64_t>{d, d}) {
-    throw Error(ExitCode::bad_input,
-                "[metrics] {}: `{}` has shape ({}) and `{}` ({}), expected (d) and (d, d); try to make "
-                "the statistics again",
-                name, mu_key, fmt::join(mu.shape, ", "), sigma_key, fmt::join(sigma.shape, ", "));
+    throw Error(
+        ExitCode::bad_input,
+        "[metrics] {}: `{}` has shape ({}) and `{}` ({}), expected (d) and (d, d); try to make "
+        "the statistics again",
+        name, mu_key, fmt::join(mu.shape, ", "), sigma_key, fmt::join(sigma.shape, ", "));
   }
   Statistics s;
   s.mean = finite_values(mu, name, mu_key);
