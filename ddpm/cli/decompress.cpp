@@ -41,16 +41,12 @@ std::uint64_t items_of(const Container& c) {
 
 // Frame k of DIR: the images as the bits until the k-th stop tell them, in a grid.
 auto frame_writer(const fs::path& folder, int& frames) {
-  return [&folder, &frames, before = -1.0](const WalkTrace& trace,
-                                           const std::vector<Image>& images) mutable {
+  return [&folder, &frames](const WalkTrace&, const std::vector<Image>& images) {
     if (images.empty()) return;
-    // Of the same bits the last one, for which the network has read what they say.
-    if (trace.bits != before) ++frames;
-    before = trace.bits;
     const bool grid = images.size() > 1 && std::ranges::all_of(images, [&](const Image& image) {
                         return image.width == images[0].width && image.height == images[0].height;
                       });
-    write_png(folder / fmt::format("{:04}.png", frames - 1),
+    write_png(folder / fmt::format("{:04}.png", frames++),
               grid ? image_grid(images, grid_columns(images.size())) : images[0]);
   };
 }

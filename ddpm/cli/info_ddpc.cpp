@@ -30,8 +30,6 @@ std::vector<WalkTrace> segments_of(const Container& c, std::string_view bytes) {
   CodecSession session(*folder, 0, kMaxBatch);
   DecompressOptions options;
   options.frame = [&](const WalkTrace& trace, const std::vector<Image>&) {
-    // Of the same bits the last time, at which the network has read what they say.
-    if (!segments.empty() && segments.back().bits == trace.bits) segments.pop_back();
     segments.push_back(trace);
   };
   value_or_throw(decompress(session.predictor(), bytes, options));

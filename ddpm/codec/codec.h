@@ -47,7 +47,7 @@ struct DecompressOptions {
   Recon recon = Recon::mean;
   std::optional<std::uint64_t> image;  // only this one
   std::function<void()> progress;
-  /// At every time of a walk: the items so far, as images (tiles are joined).
+  /// At every time where an item stops: the items so far, as images (tiles are joined).
   std::function<void(const WalkTrace&, const std::vector<Image>&)> frame;
 };
 

@@ -78,8 +78,7 @@ TEST_F(Codec, ColourImagesComeBackToo) {
 }
 
 // Where the image stops, what the sender measures is what the receiver's frame is off by: both make
-// the same walk. Between, the sender asks the network and the frame has Kalman's update of an
-// earlier reading. A frame is rounded to levels, which adds 1/12 to the error of what it shows, and
+// the same walk. A frame is rounded to levels, which adds 1/12 to the error of what it shows, and
 // twice the root of both.
 TEST_F(Codec, TheReceiverOfEveryTransmitterIsAsFarOffAsTheSender) {
   for (const auto transmitter : {Transmitter::hadamard, Transmitter::pfr, Transmitter::greedy}) {
@@ -87,24 +86,20 @@ TEST_F(Codec, TheReceiverOfEveryTransmitterIsAsFarOffAsTheSender) {
     CompressOptions options{.transmitter = transmitter, .seed = 7};
     options.trace = [&](const WalkTrace& p) { sent[p.time] = p.error * 127.5 * 127.5; };
     const std::string bytes = packed({image(1)}, CodecMode::progressive, options);
-    std::map<double, std::pair<int, double>> received;  // by bits: the last time, where it stops
-    int frames = 0;
+    std::vector<std::pair<int, double>> received;
     DecompressOptions seen;
     seen.frame = [&](const WalkTrace& p, const std::vector<Image>& images) {
-      received[p.bits] = {p.time, square_error(images[0], image(1))};
-      ++frames;
+      received.emplace_back(p.time, square_error(images[0], image(1)));
     };
     EXPECT_TRUE(equal(unpacked(bytes, seen).images[0], image(1))) << name_of(transmitter);
-    EXPECT_EQ(frames, kFew.progressive);
     int compared = 0;
-    for (const auto& [bits, frame] : received) {
-      const auto [time, error] = frame;
+    for (const auto& [time, error] : received) {
       if (!sent.contains(time)) continue;
       EXPECT_NEAR(error, sent.at(time), 0.01 * error + 0.2) << name_of(transmitter) << time;
       ++compared;
     }
     EXPECT_GE(compared, 2);
-    EXPECT_LT(received.rbegin()->second.second, received.begin()->second.second / 3);
+    EXPECT_LT(received.back().second, received.front().second / 3);
   }
 }
 
@@ -381,11 +376,13 @@ TEST_F(Codec, FramesShowTheImageGrow) {
     traces.push_back(trace);
   };
   unpacked(bytes, options);
-  ASSERT_EQ(std::ssize(traces), kFew.progressive);
-  for (std::size_t i = 0; i < traces.size(); ++i) {
-    EXPECT_EQ(traces[i].time, model_.tables.progressive[i]);
-    if (i == 0) continue;
-    EXPECT_GE(traces[i].bits, traces[i - 1].bits);
+  ASSERT_GE(std::ssize(traces), 3);
+  ASSERT_LE(std::ssize(traces), kFew.progressive);
+  EXPECT_EQ(traces.front().time, model_.tables.progressive.front());
+  EXPECT_EQ(traces.back().time, model_.tables.progressive.back());
+  for (std::size_t i = 1; i < traces.size(); ++i) {
+    EXPECT_LT(traces[i].time, traces[i - 1].time);
+    EXPECT_GT(traces[i].bits, traces[i - 1].bits);  // one frame of the same bits
   }
   EXPECT_GT(qualities.back(), qualities.front() + 6);
   EXPECT_LT(traces.back().expected_error, traces.front().expected_error / 10);

@@ -187,9 +187,13 @@ Result<ReceivedGroup> receive_together(Predictor& predictor, const GroupKey& key
   std::vector<BitReader> reader{BitReader(payload)};
   const auto whole = receive_walk(walk, reader, [&](double bits) {
     call(options.progress);
-    if (!options.frame) return;
     std::vector<Item> now;
-    for (std::size_t i = 0; i < count; ++i) now.push_back(levels_of(walk.x0(i)));
+    bool stops = false;  // any item: only there the network is asked
+    for (std::size_t i = 0; i < count; ++i) {
+      stops = stops || walk.fresh(i);
+      now.push_back(levels_of(walk.x0(i)));
+    }
+    if (!options.frame || !stops) return;
     options.frame({walk.time(), bits, expected_error(walk), 0}, now);
   });
   if (!whole) return tl::unexpected(whole.error());
