@@ -4,7 +4,7 @@
   make bench && bench/peers/scores.py --ddpm build/ddpm --out docs/performance.md
 Needs torch, torch-fidelity, pytorch-fid, SciPy and safetensors. Inception's weights are made of a hash
 (tests/golden/metrics/make_inception.py), so nothing is downloaded. Every contender is run `--rounds` times in turn and
-counts with its median. Before it times anything it compares FID, KID, precision and recall. Exit 77: a package is
+counts with its median. FID, KID, precision and recall of all are compared. Exit 77: a package is
 missing; 1: scores differ.
 """
 import argparse
@@ -64,7 +64,6 @@ class Ours:
         words = ["--inception", "w.safetensors", "--profile", profile, "--like", "pytorch-fid", "--save-stats", "s.npz"]
         few, many = (self.run(f"{name}.npy", *words)[0] for name in ("few", "many"))
         return (self.args.images - self.args.few) / (many - few)
-
 
     def in_memory(self):
         """Seconds of KID and of precision and recall, the features a.npy and b.npy in memory, as theirs are."""
