@@ -6,6 +6,6 @@ namespace ddpm {
 inline constexpr const char* kVersion = DDPM_VERSION;
 
 /// Raised whenever the same model, seed and plan may give other bits than before.
-inline constexpr int kNumerics = 2;  // 2: Winograd
+inline constexpr int kNumerics = 3;  // 2: Winograd; 3: attention of one head folded
 
 }  // namespace ddpm

@@ -110,7 +110,8 @@ CodecFolder find_codec_model(const Fingerprint& wanted, const std::string& given
 
 CodecSession::CodecSession(const CodecFolder& folder, int threads, int max_batch)
     : pool_(thread_count(threads)),
-      denoiser_(cpu::make_denoiser(folder.model.graph, folder.model.params, max_batch, pool_)) {
+      denoiser_(cpu::make_denoiser(folder.model.graph, folder.model.params, max_batch, pool_,
+                                   cpu::Profile::f32, kCodecNumerics)) {
   const Model& model = folder.model;
   model_.schedule = model.schedule;
   model_.view = model.view;

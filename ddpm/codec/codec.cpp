@@ -89,12 +89,12 @@ Result<void> check_model(const CodecModel& model, const Container& c) {
                 "model that it was made with",
                 c.model.value, model.fingerprint.value);
   }
-  if (c.numerics != static_cast<std::uint32_t>(kNumerics)) {
+  if (c.numerics != static_cast<std::uint32_t>(kCodecNumerics)) {
     return fail(
         FailureCode::unsupported,
         "[codec] decompress: got a file of numerics {}, expected {}; try the ddpm that made "
         "it",
-        c.numerics, kNumerics);
+        c.numerics, kCodecNumerics);
   }
   if (c.step_table != 0) {
     return fail(FailureCode::unsupported, "[codec] decompress: got step table {}, expected 0",

@@ -10,7 +10,6 @@
 
 #include "ddpm/base/result.h"
 #include "ddpm/base/shape.h"
-#include "ddpm/base/version.h"
 #include "ddpm/codec/transmitter.h"
 
 namespace ddpm {
@@ -51,10 +50,14 @@ struct Group {
   std::uint32_t check = 0;  // CRC-32C: of the payload in lossy mode, else of the decoded pixels
 };
 
+/// Of the bits that predictions have in the files that are written and read: the denoiser is made
+/// with it. Short headers imply it.
+inline constexpr int kCodecNumerics = 2;
+
 struct Container {
   CodecMode mode = CodecMode::lossy;
   Transmitter transmitter = Transmitter::hadamard;
-  std::uint32_t numerics = kNumerics;
+  std::uint32_t numerics = kCodecNumerics;
   std::uint8_t profile = 0;     // of the engine's kernels: 0 f32, 1 f32-direct
   std::uint8_t step_table = 0;  // which of the model's step schedules
   std::uint64_t seed = 0;

@@ -23,8 +23,9 @@ struct CodecModel {
 /// The network's x_0, and how often it was asked.
 class Predictor {
  public:
-  /// Both must outlive it. Throws Error when the network's shape is not the model's (usage), or
-  /// when an item has more than kMaxStepSize numbers (bad_input).
+  /// Both must outlive it; the denoiser computes with kCodecNumerics. Throws Error when the
+  /// network's shape is not the model's (usage), or when an item has more than kMaxStepSize numbers
+  /// (bad_input).
   Predictor(const CodecModel& model, Denoiser& denoiser);
 
   /// x0 = the network's reading of x_t, held in [-1, 1], each rounded once to float; v: its

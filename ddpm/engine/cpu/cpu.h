@@ -7,13 +7,14 @@
 #include <string_view>
 
 #include "ddpm/base/thread_pool.h"
+#include "ddpm/base/version.h"
 #include "ddpm/engine/engine.h"
 
 namespace ddpm::cpu {
 
-/// How convolutions are computed. f32 chooses the fastest algorithm by shape; f32_direct has no
-/// Winograd transforms, for numbers that must agree with references to the last digits. Both are
-/// exact.
+/// f32 chooses the fastest algorithm by shape; f32_direct computes every row as the graph has it,
+/// for numbers that must agree with references to the last digits: no Winograd transforms, no
+/// folded weights. Both are exact.
 enum class Profile { f32, f32_direct };
 
 /// "f32", "f32-direct".
@@ -22,11 +23,13 @@ std::string_view to_string(Profile profile);
 Profile parse_profile(std::string_view where, std::string_view name);
 
 /// Runs `graph` (input slot 0, time) with `params`, which are copied and packed. `pool` must
-/// outlive it.
+/// outlive it. numerics: whose bits f32 is to give, 2 or kNumerics; files that are decoded with the
+/// same bits as they were made keep an old one.
 std::unique_ptr<Denoiser> make_denoiser(const Graph& graph, const Params& params, int max_batch,
-                                        ThreadPool& pool, Profile profile = Profile::f32);
+                                        ThreadPool& pool, Profile profile = Profile::f32,
+                                        int numerics = kNumerics);
 
-/// Likewise, with its derivative by input slot 0.
+/// Likewise, with its derivative by input slot 0; nothing is folded, as in numerics 2.
 std::unique_ptr<VectorJacobian> make_vector_jacobian(const Graph& graph, const Params& params,
                                                      int max_batch, ThreadPool& pool,
                                                      Profile profile = Profile::f32);

@@ -16,8 +16,8 @@ constexpr int kMostAtOnce = 16;
 
 class CpuDenoiser : public Denoiser {
  public:
-  CpuDenoiser(Tape tape, TimeRows time_rows, const Params& params, int max_batch, ThreadPool& pool,
-              Profile profile)
+  CpuDenoiser(Tape tape, TimeRows time_rows, const Params& params, const Params& folded,
+              int max_batch, ThreadPool& pool, Profile profile)
       : time_steps_(time_rows.steps),
         max_batch_(max_batch),
         program_(std::move(tape), std::min(max_batch, kMostAtOnce), pool, profile),
@@ -25,7 +25,7 @@ class CpuDenoiser : public Denoiser {
         conditions_(program_.graph(), program_.max_images()),
         input_(program_.view(input_rows(program_.graph()).at(0))),
         output_(program_.view(program_.graph().output)) {
-    program_.pack(params);
+    program_.pack(params, folded);
   }
 
   void predict(std::span<const float> x, std::span<const double> time, std::span<const int> label,
@@ -71,11 +71,18 @@ class CpuDenoiser : public Denoiser {
 }  // namespace
 
 std::unique_ptr<Denoiser> make_denoiser(const Graph& graph, const Params& params, int max_batch,
-                                        ThreadPool& pool, Profile profile) {
-  Tape tape = inference_tape(graph);
+                                        ThreadPool& pool, Profile profile, int numerics) {
+  constexpr int kFolds = 3;  // the first numerics that do
+  DDPM_CHECK(numerics == kFolds - 1 || numerics == kNumerics, "numerics {}", numerics);
+  Tape tape = tape_of(graph);
+  Params folded;
+  if (profile == Profile::f32 && numerics >= kFolds) {
+    folded = folded_params(fold_attention(tape), params, pool);
+  }
+  tape = inference_tape(std::move(tape));
   TimeRows time_rows = hoist_time_rows(tape);
-  return std::make_unique<CpuDenoiser>(std::move(tape), std::move(time_rows), params, max_batch,
-                                       pool, profile);
+  return std::make_unique<CpuDenoiser>(std::move(tape), std::move(time_rows), params, folded,
+                                       max_batch, pool, profile);
 }
 
 }  // namespace ddpm::cpu

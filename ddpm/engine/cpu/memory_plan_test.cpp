@@ -53,7 +53,7 @@ std::vector<Tape> tapes() {
   const Graph g =
       unet({.height = 16, .width = 16, .block_out_channels = {32, 64}, .attention = {false, true}});
   const GradientGraph backward = gradient(g, {});
-  return {tape_of(g), tape_of(backward), inference_tape(g), training_tape(backward),
+  return {tape_of(g), tape_of(backward), inference_tape(tape_of(g)), training_tape(backward),
           training_tape(backward, Recompute::blocks)};
 }
 

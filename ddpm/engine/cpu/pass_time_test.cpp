@@ -9,7 +9,7 @@ namespace {
 
 TEST(HoistTimeRows, FindsTheEmbeddingAndEveryProjection) {
   for (const Graph& g : small_unets()) {
-    Tape tape = inference_tape(g);
+    Tape tape = inference_tape(tape_of(g));
     const Params params = random_params(g);
     const auto want = results_of(tape, params);
     const TimeRows rows = hoist_time_rows(tape);
@@ -36,7 +36,7 @@ TEST(HoistTimeRows, FindsNothingInANetWithoutTime) {
 class Folded {
  public:
   Folded(const Graph& g, int capacity)
-      : tape_(inference_tape(g)),
+      : tape_(inference_tape(tape_of(g))),
         rows_(hoist_time_rows(tape_)),
         program_(tape_, kTestImages, pool_),
         table_(program_, rows_, capacity) {
@@ -82,7 +82,7 @@ TEST(TimeTable, GivesTheBitsOfRunningTheRowsWhateverItHolds) {
     }
   }
   // The rows themselves, image by image.
-  Tape tape = inference_tape(g);
+  Tape tape = inference_tape(tape_of(g));
   Folded folded(g, 4);
   EXPECT_EQ(folded.predict(kTestTimes), results_of(tape, random_params(g)));
 }

@@ -2,8 +2,7 @@
 
 namespace ddpm::cpu {
 
-Tape inference_tape(const Graph& graph) {
-  Tape tape = tape_of(graph);
+Tape inference_tape(Tape tape) {
   drop_dropout(tape);
   fuse_epilogues(tape);
   fuse_relus(tape);

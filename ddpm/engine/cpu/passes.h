@@ -1,14 +1,30 @@
-// The passes over a tape, in the order in which they are meant to run. None changes a bit of any
-// result: they save memory traffic, memory and rows, never an operation on a value.
+// The passes over a tape, in the order in which they are meant to run. None but fold_attention()
+// changes a bit of any result: they save memory traffic, memory and rows, never an operation on a
+// value.
 #pragma once
 
 #include "ddpm/engine/cpu/cpu.h"
 #include "ddpm/engine/cpu/tape.h"
+#include "ddpm/net/params.h"
 
 namespace ddpm::cpu {
 
 /// Dropout is the identity outside training: its readers read its input.
 void drop_dropout(Tape& tape);
+
+/// Attention of one head without its projections of keys and values. With h the tokens, the scores
+/// (W_q h_i + b_q) . (W_k h_j + b_k) are (M h_i + c) . h_j with M = W_k^T W_q and c = W_k^T b_q,
+/// but for what is the same for all j, which softmax ignores; and W_o sum_j p_ij (W_v h_j + b_v) +
+/// b_o is W_o W_v sum_j p_ij h_j + W_o b_v + b_o, since the p_ij of an i add up to 1. Half of the
+/// products of the four projections remain.
+struct FoldedAttention {
+  std::string query, key, value, out;  // names of parameters; the first and last stand for both
+};
+std::vector<FoldedAttention> fold_attention(Tape& tape);
+
+/// Weights and biases of the folded rows, by the names `query` and `out`, rounded once to float32.
+Params folded_params(const std::vector<FoldedAttention>& folds, const Params& params,
+                     ThreadPool& pool);
 
 /// Rows that depend on time and label alone, moved to the front of the tape, after the inputs.
 struct TimeRows {
@@ -32,8 +48,8 @@ void fuse_norms(Tape& tape);
 /// again from the block's input when the backward pass comes to it. Runs after the other passes.
 void recompute_blocks(Tape& tape);
 
-/// All that inference wants but hoist_time_rows(), and all that training wants.
-Tape inference_tape(const Graph& graph);
+/// The other passes that inference wants before hoist_time_rows(), and all that training wants.
+Tape inference_tape(Tape tape);
 Tape training_tape(const GradientGraph& graph, Recompute recompute = Recompute::none);
 
 }  // namespace ddpm::cpu

@@ -86,9 +86,12 @@ View Program::view(Value v) const {
   return {outer.data + channel, graph().shape(v), outer.stride()};
 }
 
-void Program::pack(const Params& params) {
-  for (const auto& row : rows_) {
-    if (row) row->pack(params, pool_);
+void Program::pack(const Params& params, const Params& folded) {
+  for (std::size_t v = 0; v < rows_.size(); ++v) {
+    if (!rows_[v]) continue;
+    const bool from_folded =
+        !folded.specs().empty() && folded.has(graph().nodes()[v].param + ".weight");
+    rows_[v]->pack(from_folded ? folded : params, pool_);
   }
 }
 

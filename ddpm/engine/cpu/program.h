@@ -20,8 +20,8 @@ class Program {
       : Program(tape_of(graph), max_images, pool, profile) {}
 
   /// Takes over new parameter values. Where the tape makes parameter gradients, rows may look at
-  /// `params` as long as it runs.
-  void pack(const Params& params);
+  /// `params` as long as it runs. A row whose weight `folded` has takes that one.
+  void pack(const Params& params, const Params& folded = {});
 
   /// Runs the tape's steps [first, last). The caller has written the inputs; run.images <=
   /// max_images(). An OpClock of this thread is told how long each row takes.
