@@ -49,23 +49,30 @@ class PanelRow : public RowOp {
 
   void run(const Run& run, ThreadPool& pool) override {
     for (const PixelGroup& group : groups_) {
-      const int total = run.images * group.pixels;
-      const int chunk = chunk_of(total, pool.threads());
+      const int total = run.images * group.pixels, most = pixels_in_cache();
+      const int chunk = chunk_of(total, pool.threads(), most);
       const int chunks = (total + chunk - 1) / chunk;
+      const bool cached = total <= most;
       pool.run(panels_.count * chunks, [&](int task, int) {
-        const int panel = task / chunks, begin = task % chunks * chunk;
+        const int panel = cached ? task / chunks : task % panels_.count;
+        const int begin = (cached ? task % chunks : task / panels_.count) * chunk;
         kernels().panel_product(product(group, panel, begin, std::min(total, begin + chunk)));
       });
     }
   }
 
  private:
-  // Pixels a task: a multiple of every kernel's block, small enough to share the work out, large
-  // enough to keep a panel of weights in use.
-  int chunk_of(int total, int threads) const {
-    constexpr int kUnit = 24, kMost = 384;
+  // Pixels a task: a multiple of every kernel's block, small enough to share the work out.
+  int chunk_of(int total, int threads, int most) const {
+    constexpr int kUnit = 24;
     const int share = total * panels_.count / (threads * 6);
-    return std::clamp(share / kUnit * kUnit, kUnit, kMost);
+    return std::clamp(share / kUnit * kUnit, kUnit, std::max(kUnit, most / kUnit * kUnit));
+  }
+
+  // Pixels of y whose x stays in a second-level cache.
+  int pixels_in_cache() const {
+    constexpr int kFloats = 98304;
+    return kFloats / std::max(1, x_.shape.c * x_.pixels() / y_.pixels());
   }
 
   PanelProduct product(const PixelGroup& group, int panel, int begin, int end) const {
