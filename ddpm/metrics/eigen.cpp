@@ -3,35 +3,41 @@
 
 #include "ddpm/base/error.h"
 #include "ddpm/metrics/factor.h"
+#include "ddpm/metrics/tridiagonal.h"
 
 namespace ddpm {
 namespace {
 
-Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solve(const Matrix& m, int options) {
-  DDPM_CHECK(m.rows == m.cols);
-  const Eigen::Map<const Eigen::MatrixXd> view(m.values.data(), m.rows, m.cols);
-  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(view, options);
-  if (solver.info() != Eigen::Success) {
-    throw Error(ExitCode::numeric,
-                "[metrics] eigenvalues: no convergence for a {} x {} matrix, expected finite "
-                "statistics",
-                m.rows, m.cols);
-  }
-  return solver;
+using Solver = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>;
+using VectorMap = Eigen::Map<const Eigen::VectorXd>;
+
+void check(const Solver& solver, int n) {
+  if (solver.info() == Eigen::Success) return;
+  throw Error(ExitCode::numeric,
+              "[metrics] eigenvalues: no convergence for a {} x {} matrix, expected finite "
+              "statistics",
+              n, n);
 }
 
 }  // namespace
 
-std::vector<double> eigenvalues(const Matrix& m) {
+std::vector<double> eigenvalues(const Matrix& m, ThreadPool& pool) {
+  DDPM_CHECK(m.rows == m.cols);
   if (m.rows == 0) return {};
-  const auto solver = solve(m, Eigen::EigenvaluesOnly);
+  const Tridiagonal t = tridiagonal(m, pool);
+  Solver solver(m.rows);
+  solver.computeFromTridiagonal(VectorMap(t.diagonal.data(), m.rows),
+                                VectorMap(t.beside.data(), m.rows - 1), Eigen::EigenvaluesOnly);
+  check(solver, m.rows);
   return {solver.eigenvalues().data(), solver.eigenvalues().data() + m.rows};
 }
 
 EigenSystem eigenvectors(const Matrix& m) {
+  DDPM_CHECK(m.rows == m.cols);
   EigenSystem out{{}, Matrix(m.rows, m.cols)};
   if (m.rows == 0) return out;
-  const auto solver = solve(m, Eigen::ComputeEigenvectors);
+  const Solver solver(Eigen::Map<const Eigen::MatrixXd>(m.values.data(), m.rows, m.cols));
+  check(solver, m.rows);
   out.values.assign(solver.eigenvalues().data(), solver.eigenvalues().data() + m.rows);
   for (int i = 0; i < m.rows; ++i) {
     for (int j = 0; j < m.cols; ++j) out.vectors.at(i, j) = solver.eigenvectors()(i, j);

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 
 #include "ddpm/base/error.h"
+#include "ddpm/metrics/vector_sums.h"
 
 namespace ddpm {
 namespace {
@@ -31,12 +31,9 @@ bool factor_block(Matrix& a, int first, int size, double floor) {
   for (int j = first; j < first + size; ++j) {
     double* row = a.row(j);
     for (int i = first; i < j; ++i) {
-      double sum = row[i];
-      for (int k = first; k < i; ++k) sum = std::fma(-row[k], a.at(i, k), sum);
-      row[i] = sum / a.at(i, i);
+      row[i] = (row[i] - dot(row + first, a.row(i) + first, i - first)) / a.at(i, i);
     }
-    double pivot = row[j];
-    for (int k = first; k < j; ++k) pivot = std::fma(-row[k], row[k], pivot);
+    const double pivot = row[j] - dot(row + first, row + first, j - first);
     if (!(pivot > floor)) return false;
     row[j] = std::sqrt(pivot);
   }
@@ -52,9 +49,7 @@ void solve_below(Matrix& a, int first, int size, ThreadPool& pool) {
     for (int r = below + task * kRows; r < end; ++r) {
       double* row = a.row(r);
       for (int j = first; j < below; ++j) {
-        double sum = row[j];
-        for (int k = first; k < j; ++k) sum = std::fma(-row[k], a.at(j, k), sum);
-        row[j] = sum / a.at(j, j);
+        row[j] = (row[j] - dot(row + first, a.row(j) + first, j - first)) / a.at(j, j);
       }
     }
   });
@@ -69,18 +64,18 @@ double smallest_eigenvalue(const Matrix& l) {
   for (int i = 0; i < l.rows; ++i) x[i] = 1 + 0.5 * i / l.rows;  // along no axis, to no pattern
   double smallest = 0;
   for (int step = 0; step < kSteps; ++step) {
-    const double before = std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
+    const double before = std::sqrt(dot(x.data(), x.data(), l.rows));
     for (double& v : x) v /= before;
     for (int i = 0; i < l.rows; ++i) {
       const double* row = l.row(i);
-      x[i] = (x[i] - std::inner_product(row, row + i, x.begin(), 0.0)) / row[i];
+      x[i] = (x[i] - dot(row, x.data(), i)) / row[i];
     }
     for (int i = l.rows; i-- > 0;) {
       const double* row = l.row(i);
       x[i] /= row[i];
-      for (int j = 0; j < i; ++j) x[j] -= x[i] * row[j];
+      add_scaled(-x[i], row, x.data(), i);
     }
-    smallest = 1 / std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
+    smallest = 1 / std::sqrt(dot(x.data(), x.data(), l.rows));
   }
   return smallest;
 }

@@ -36,7 +36,7 @@ Projection project(const Matrix& a, const Matrix& b, ThreadPool& pool);
 Projection project(const Matrix& a, const Matrix& b, const Factor& of_b, ThreadPool& pool);
 
 /// In increasing order.
-std::vector<double> eigenvalues(const Matrix& symmetric);
+std::vector<double> eigenvalues(const Matrix& symmetric, ThreadPool& pool);
 
 struct EigenSystem {
   std::vector<double> values;  // increasing

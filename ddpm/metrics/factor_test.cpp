@@ -65,16 +65,5 @@ TEST(Factor, DoesNotDependOnThreads) {
   }
 }
 
-// [[2, 1], [1, 2]] has 1 and 3.
-TEST(Eigenvalues, AreSortedAndHaveTheirVectors) {
-  Matrix m(2, 2);
-  m.values = {2, 1, 1, 2};
-  EXPECT_NEAR(eigenvalues(m)[0], 1, 1e-15);
-  EXPECT_NEAR(eigenvalues(m)[1], 3, 1e-15);
-  const EigenSystem e = eigenvectors(m);
-  EXPECT_NEAR(e.vectors.at(0, 1), e.vectors.at(1, 1), 1e-15);
-  EXPECT_NEAR(e.vectors.at(0, 0), -e.vectors.at(1, 0), 1e-15);
-}
-
 }  // namespace
 }  // namespace ddpm

@@ -28,9 +28,9 @@ struct Root {
   double largest = 0;  // eigenvalue of the product
 };
 
-Root root_of(const Projection& product) {
+Root root_of(const Projection& product, ThreadPool& pool) {
   Root root{.rank = product.factor.rank()};
-  for (const double e : eigenvalues(product.matrix)) {
+  for (const double e : eigenvalues(product.matrix, pool)) {
     root.trace += std::sqrt(std::max(e, 0.0));
     root.largest = std::max(root.largest, e);
   }
@@ -57,13 +57,13 @@ FrechetDistance distance_of(const Statistics& a, const Statistics& b, const Root
 
 FrechetDistance frechet_distance(const Statistics& a, const Statistics& b, ThreadPool& pool) {
   check_dims(a, b);
-  return distance_of(a, b, root_of(project(a.covariance, b.covariance, pool)));
+  return distance_of(a, b, root_of(project(a.covariance, b.covariance, pool), pool));
 }
 
 FrechetDistance frechet_distance(const Statistics& a, const Statistics& b, const Factor& of_b,
                                  ThreadPool& pool) {
   check_dims(a, b);
-  return distance_of(a, b, root_of(project(a.covariance, b.covariance, of_b, pool)));
+  return distance_of(a, b, root_of(project(a.covariance, b.covariance, of_b, pool), pool));
 }
 
 double float32_mean_term(const std::vector<double>& a, const std::vector<double>& b) {

@@ -7,7 +7,8 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <cmath>
+
+#include "ddpm/metrics/fma-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddpm::HWY_NAMESPACE {
@@ -23,16 +24,6 @@ struct Block {
   static constexpr int kRows = kBytes == 64 ? 12 : kWidth == 1 ? 4 : 6;
   static constexpr int kVectors = 2, kCols = kVectors * kWidth;
 };
-
-// a * b + c with one rounding. Highway 1.0.3's own MulAdd rounds twice on SCALAR.
-template <class V>
-HWY_INLINE V fma(V a, V b, V c) {
-#if HWY_TARGET == HWY_SCALAR
-  return V(std::fma(a.raw, b.raw, c.raw));
-#else
-  return hn::MulAdd(a, b, c);
-#endif
-}
 
 // Groups of kGroup rows (or columns) side by side for each k; zeros beyond `count`. A stretch of k
 // at a time: what lies `step` apart shares few sets of the cache, and a line of it is read once.

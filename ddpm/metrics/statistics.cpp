@@ -25,8 +25,8 @@ std::vector<double> mean_of(const Features& f, const std::vector<int>& order) {
   return sum;
 }
 
-NpyArray array_of(const std::map<std::string, NpyArray>& arrays, const std::string& key,
-                  const std::string& name) {
+const NpyArray& array_of(const std::map<std::string, NpyArray>& arrays, const std::string& key,
+                         const std::string& name) {
   const auto found = arrays.find(key);
   if (found == arrays.end()) {
     throw Error(
@@ -134,7 +134,7 @@ std::optional<Statistics> from_arrays(const std::map<std::string, NpyArray>& arr
                                       const std::string& name, const std::string& suffix) {
   const std::string mu_key = "mu" + suffix, sigma_key = "sigma" + suffix;
   if (arrays.count(mu_key) + arrays.count(sigma_key) == 0) return {};
-  const NpyArray mu = array_of(arrays, mu_key, name), sigma = array_of(arrays, sigma_key, name);
+  const NpyArray &mu = array_of(arrays, mu_key, name), &sigma = array_of(arrays, sigma_key, name);
   const std::int64_t d = mu.shape.size() == 1 ? mu.shape[0] : 0;
   if (d < 1 || d > 65536 || sigma.shape != std::vector<std::int64_t>{d, d}) {
     throw Error(
