@@ -98,7 +98,8 @@ std::vector<Discrepancy> discrepancies(const Features& first, const Features& se
   const auto subsets = static_cast<double>(draws.x.size());
   std::vector<Discrepancy> all;
   if (n * n / 2 + m * m / 2 + n * m <= 2 * subsets * size * size) {
-    const KernelRows<T> x(first, range(0, first.rows())), y(second, range(0, second.rows()));
+    const KernelRows<T> x(first, range(0, first.rows()), pool),
+        y(second, range(0, second.rows()), pool);
     const auto xx = kernel_sums(x, x, draws.x, draws.x, pool);
     const auto yy = kernel_sums(y, y, draws.y, draws.y, pool);
     const auto xy = kernel_sums(x, y, draws.x, draws.y, pool);
@@ -106,7 +107,7 @@ std::vector<Discrepancy> discrepancies(const Features& first, const Features& se
     return all;
   }
   for (std::size_t s = 0; s < draws.x.size(); ++s) {
-    const KernelRows<T> x(first, draws.x[s]), y(second, draws.y[s]);
+    const KernelRows<T> x(first, draws.x[s], pool), y(second, draws.y[s], pool);
     all.push_back(discrepancy(x, y, pool));
   }
   return all;
@@ -153,8 +154,8 @@ Kid of_blocks(const Features& generated, const Features& reference, const KidOpt
   Kid kid{.subset_size = (largest + blocks - 1) / blocks};
   std::vector<Discrepancy> subsets;
   for (int b = 0; b < blocks; ++b) {
-    const KernelRows<double> x(generated, block_of(generated.rows(), b, blocks));
-    const KernelRows<double> y(reference, block_of(reference.rows(), b, blocks));
+    const KernelRows<double> x(generated, block_of(generated.rows(), b, blocks), pool);
+    const KernelRows<double> y(reference, block_of(reference.rows(), b, blocks), pool);
     subsets.push_back(discrepancy(x, y, pool));
   }
   finish(kid, subsets, 1);

@@ -4,20 +4,26 @@
 #include <span>
 #include <vector>
 
+#include "ddpm/base/cache_lines.h"
 #include "ddpm/base/thread_pool.h"
 #include "ddpm/metrics/features.h"
+#include "ddpm/metrics/matrix_tile.h"
 
 namespace ddpm {
 
 /// Rows of features. T: double, or float, in which x y is then computed: one fma chain. What
 /// follows is double.
 template <class T>
-struct KernelRows {
-  int rows = 0, dims = 0;
-  std::vector<T> values;
+class KernelRows {
+ public:
+  KernelRows(const Features& features, std::span<const int> rows, ThreadPool& pool);
 
-  KernelRows(const Features& features, std::span<const int> rows);
-  const T* row(int i) const { return values.data() + std::size_t{1} * i * dims; }
+  int rows() const { return rows_; }
+  PackedRows<T> packed() const { return {left_.data(), right_.data(), rows_, dims_}; }
+
+ private:
+  int rows_, dims_;
+  LineVector<T> left_, right_;
 };
 
 /// Over all pairs of a row of x and a row of y, without a row's pair with itself when both are one

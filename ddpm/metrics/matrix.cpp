@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ddpm/base/cache_lines.h"
 #include "ddpm/metrics/matrix_tile.h"
 
 namespace ddpm {
@@ -12,7 +13,7 @@ MatrixView transposed(const Matrix& m) { return {m.values.data(), 1, m.cols}; }
 void add_product(MatrixView a, MatrixView b, int m, int n, int inner, double scale, double* c,
                  std::ptrdiff_t stride, ThreadPool& pool, ProductForm form) {
   const int down = (m + kTile - 1) / kTile, right = (n + kTile - 1) / kTile;
-  std::vector<std::vector<double>> scratch(pool.threads(), std::vector<double>(tile_scratch(m, n)));
+  std::vector<LineVector<double>> scratch(pool.threads(), LineVector<double>(tile_scratch(m, n)));
   pool.run(down * right, [&](int task, int worker) {
     const int i = task / right * kTile, j = task % right * kTile;
     if (form.symmetric && j > i) return;

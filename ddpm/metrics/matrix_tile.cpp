@@ -90,8 +90,9 @@ HWY_INLINE void block_product(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, 
   }
 }
 
-template <class T>
-void add_block(const Tile<T>& t, const T* a, const T* b, int inner, int i, int j) {
+// AnyTile: has m, n, c and stride.
+template <class AnyTile, class T>
+void add_block(const AnyTile& t, const T* a, const T* b, int inner, int i, int j) {
   constexpr int kRows = Block<T>::kRows, kCols = Block<T>::kCols;
   const int rows = std::min(kRows, t.m - i), cols = std::min(kCols, t.n - j);
   T* const c = t.c + i * t.stride + j;
@@ -102,6 +103,16 @@ void add_block(const Tile<T>& t, const T* a, const T* b, int inner, int i, int j
   for (int r = 0; r < rows; ++r) std::copy_n(block + r * kCols, cols, c + r * t.stride);
 }
 
+template <class AnyTile, class T>
+void add_blocks(const AnyTile& t, const T* a, const T* b, int inner) {
+  for (int j = 0; j < t.n; j += Block<T>::kCols) {
+    for (int i = 0; i < t.m; i += Block<T>::kRows) {
+      add_block(t, a + std::ptrdiff_t{1} * i * inner, b + std::ptrdiff_t{1} * j * inner, inner, i,
+                j);
+    }
+  }
+}
+
 template <class T>
 void run_tile(const Tile<T>& t, T* scratch) {
   constexpr int kRows = Block<T>::kRows, kCols = Block<T>::kCols;
@@ -110,15 +121,43 @@ void run_tile(const Tile<T>& t, T* scratch) {
     const int inner = std::min(kInner, t.last - k);
     pack_any<kRows>(t.a.data + k * t.a.right, t.a.down, t.a.right, t.m, inner, t.scale, scratch);
     pack_any<kCols>(t.b.data + k * t.b.down, t.b.right, t.b.down, t.n, inner, T{1}, packed_b);
-    for (int j = 0; j < t.n; j += kCols) {
-      for (int i = 0; i < t.m; i += kRows) {
-        add_block(t, scratch + std::size_t{1} * i * inner, packed_b + std::size_t{1} * j * inner,
-                  inner, i, j);
-      }
-    }
+    add_blocks(t, scratch, packed_b, inner);
   }
 }
 
+// Where row i of packed rows begins, from k on, in groups of kGroup.
+template <int kGroup, class T>
+T* packed(T* rows, int count, int k, int i, int inner) {
+  const std::ptrdiff_t whole = (count + kGroup - 1) / kGroup * kGroup;
+  return rows + whole * k + std::ptrdiff_t{1} * i * inner;
+}
+
+template <class T>
+void pack_all(const Packing<T>& p) {
+  constexpr int kRows = Block<T>::kRows, kCols = Block<T>::kCols;
+  static_assert(kPackedRows % kRows == 0 && kPackedRows % kCols == 0);
+  for (int k = 0; k < p.dims; k += kInner) {
+    const int inner = std::min(kInner, p.dims - k);
+    pack<kRows, true>(p.data + k, p.dims, 1, p.count, inner, T{1},
+                      packed<kRows>(p.left, p.rows, k, p.first, inner));
+    pack<kCols, true>(p.data + k, p.dims, 1, p.count, inner, T{1},
+                      packed<kCols>(p.right, p.rows, k, p.first, inner));
+  }
+}
+
+template <class T>
+void run_packed(const PackedTile<T>& t) {
+  for (int k = 0; k < t.left.dims; k += kInner) {
+    const int inner = std::min(kInner, t.left.dims - k);
+    add_blocks(t, packed<Block<T>::kRows>(t.left.left, t.left.rows, k, t.i, inner),
+               packed<Block<T>::kCols>(t.right.right, t.right.rows, k, t.j, inner), inner);
+  }
+}
+
+void pack_f64(const Packing<double>& p) { pack_all(p); }
+void pack_f32(const Packing<float>& p) { pack_all(p); }
+void run_packed_f64(const PackedTile<double>& t) { run_packed(t); }
+void run_packed_f32(const PackedTile<float>& t) { run_packed(t); }
 void run_tile_f64(const Tile<double>& t, double* scratch) { run_tile(t, scratch); }
 void run_tile_f32(const Tile<float>& t, float* scratch) { run_tile(t, scratch); }
 
@@ -130,6 +169,10 @@ namespace ddpm {
 
 HWY_EXPORT(run_tile_f64);
 HWY_EXPORT(run_tile_f32);
+HWY_EXPORT(pack_f64);
+HWY_EXPORT(pack_f32);
+HWY_EXPORT(run_packed_f64);
+HWY_EXPORT(run_packed_f32);
 
 std::size_t tile_scratch(int m, int n) {
   return std::size_t{1} * (std::min(m, kTile) + kSpare + std::min(n, kTile) + kSpare) * kInner;
@@ -142,6 +185,14 @@ void tile_product(const Tile<double>& tile, double* scratch) {
 void tile_product(const Tile<float>& tile, float* scratch) {
   HWY_DYNAMIC_DISPATCH(run_tile_f32)(tile, scratch);
 }
+
+std::size_t packed_size(int rows, int dims) { return std::size_t{1} * (rows + kSpare) * dims; }
+
+void pack_rows(const Packing<double>& packing) { HWY_DYNAMIC_DISPATCH(pack_f64)(packing); }
+void pack_rows(const Packing<float>& packing) { HWY_DYNAMIC_DISPATCH(pack_f32)(packing); }
+
+void packed_product(const PackedTile<double>& tile) { HWY_DYNAMIC_DISPATCH(run_packed_f64)(tile); }
+void packed_product(const PackedTile<float>& tile) { HWY_DYNAMIC_DISPATCH(run_packed_f32)(tile); }
 
 }  // namespace ddpm
 #endif  // HWY_ONCE

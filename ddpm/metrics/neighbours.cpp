@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ddpm/base/cache_lines.h"
 #include "ddpm/base/error.h"
 #include "ddpm/metrics/matrix_tile.h"
 
@@ -90,7 +91,7 @@ void for_tiles(const Points<T>& a, const Points<T>& b, ThreadPool& pool, Body&& 
   const int d = a.dims, down = (a.size() + kTile - 1) / kTile;
   const int right = (b.size() + kTile - 1) / kTile;
   const std::size_t area = std::size_t{kTile} * kTile, packed = tile_scratch(kTile, kTile);
-  std::vector<std::vector<T>> scratch(pool.threads(), std::vector<T>(packed + area));
+  std::vector<LineVector<T>> scratch(pool.threads(), LineVector<T>(packed + area));
   pool.run(down * right, [&](int task, int worker) {
     const int i = task / right * kTile, j = task % right * kTile;
     if (&a == &b && j > i) return;

@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
+#include "ddpm/base/cache_lines.h"
 #include "ddpm/base/thread_pool.h"
 #include "ddpm/engine/cpu/cpu.h"
-#include "ddpm/engine/cpu/floats.h"
 #include "ddpm/engine/cpu/view.h"
 #include "ddpm/net/params.h"
 

@@ -1,11 +1,11 @@
-// Arrays of floats that begin on a cache line, so that no vector of them lies across two; large
+// Arrays that begin on a cache line, so that no vector register is loaded from two; large
 // ones on a huge page, so that going through them seldom waits for an address to be translated.
 #pragma once
 
 #include <cstddef>
 #include <vector>
 
-namespace ddpm::cpu {
+namespace ddpm {
 
 /// Throws std::bad_alloc. `bytes` as when it was allocated.
 void* allocate_lines(std::size_t bytes);
@@ -24,6 +24,8 @@ struct CacheLineAllocator {
   bool operator==(const CacheLineAllocator&) const { return true; }
 };
 
-using Floats = std::vector<float, CacheLineAllocator<float>>;
+template <class T>
+using LineVector = std::vector<T, CacheLineAllocator<T>>;
+using Floats = LineVector<float>;
 
-}  // namespace ddpm::cpu
+}  // namespace ddpm

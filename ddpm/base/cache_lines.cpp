@@ -1,10 +1,10 @@
-#include "ddpm/engine/cpu/floats.h"
+#include "ddpm/base/cache_lines.h"
 
 #include <sys/mman.h>
 
 #include <new>
 
-namespace ddpm::cpu {
+namespace ddpm {
 namespace {
 
 constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20;
@@ -24,4 +24,4 @@ void* allocate_lines(std::size_t bytes) {
 
 void free_lines(void* p, std::size_t bytes) { ::operator delete(p, alignment(bytes)); }
 
-}  // namespace ddpm::cpu
+}  // namespace ddpm
