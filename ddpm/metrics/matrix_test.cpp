@@ -5,8 +5,10 @@
 
 #include <cmath>
 
+#include "ddpm/base/cache_lines.h"
 #include "ddpm/base/error.h"
 #include "ddpm/metrics/formula_for_test.h"
+#include "ddpm/metrics/matrix_tile.h"
 
 namespace ddpm {
 namespace {
@@ -26,7 +28,7 @@ double chain(const Matrix& a, const Matrix& b, int i, int j, double scale, doubl
   return start;
 }
 
-// Sizes around the blocks of every instruction set, the tile (384) and the packed length (128).
+// Sizes around the blocks of every instruction set, the tile (384) and the packed length (256).
 RC_GTEST_PROP(Product, IsOneChainAnElementForAnyThreads, ()) {
   const int m = *rc::gen::inRange(1, 410), n = *rc::gen::inRange(1, 410);
   const int inner = *rc::gen::inRange(1, 270), threads = *rc::gen::inRange(1, 4);
@@ -38,6 +40,32 @@ RC_GTEST_PROP(Product, IsOneChainAnElementForAnyThreads, ()) {
   add_product(view(a), view(b), m, n, inner, scale, c.row(0), n, pool);
   for (int i = 0; i < m; i += 1 + m / 7) {
     for (int j = 0; j < n; ++j) RC_ASSERT(c.at(i, j) == chain(a, b, i, j, scale, start.at(i, j)));
+  }
+}
+
+// Rows packed in parts, tiles that begin within them; k beyond what is packed at once (256).
+RC_GTEST_PROP(PackedProduct, IsOneChainAnElement, ()) {
+  const int rows = *rc::gen::inRange(1, 210), dims = *rc::gen::inRange(1, 530);
+  const Matrix x = filled(rows, dims, 4);
+  LineVector<double> left(packed_size(rows, dims)), right(packed_size(rows, dims));
+  for (int first = 0; first < rows; first += kPackedRows) {
+    pack_rows(Packing<double>{x.row(first), first, std::min(kPackedRows, rows - first), rows, dims,
+                              left.data(), right.data()});
+  }
+  const PackedRows<double> packed{left.data(), right.data(), rows, dims};
+  const int parts = (rows + kPackedRows - 1) / kPackedRows;
+  const int i = *rc::gen::inRange(0, parts) * kPackedRows;
+  const int j = *rc::gen::inRange(0, parts) * kPackedRows;
+  const int m = *rc::gen::inRange(1, rows - i + 1), n = *rc::gen::inRange(1, rows - j + 1);
+  Matrix c = filled(m, n, 5);
+  const Matrix start = c;
+  packed_product(PackedTile<double>{packed, packed, i, j, m, n, c.row(0), n});
+  for (int r = 0; r < m; r += 1 + m / 7) {
+    for (int s = 0; s < n; ++s) {
+      double want = start.at(r, s);
+      for (int k = 0; k < dims; ++k) want = std::fma(x.at(i + r, k), x.at(j + s, k), want);
+      RC_ASSERT(c.at(r, s) == want);
+    }
   }
 }
 
