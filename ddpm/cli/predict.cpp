@@ -171,7 +171,8 @@ void add_predict(CLI::App& app) {
       ->add_option("out", args->out,
                    "OUT.safetensors: out float32 [N, C, H, W]; 2 C where a variance is learned")
       ->required();
-  command->add_option("--profile", args->profile, "f32, or f32-direct: every row as the graph has it, without Winograd");
+  command->add_option("--profile", args->profile,
+                      "f32, or f32-direct: every row as the graph has it, without Winograd");
   add_threads(*command, args->threads);
   command->callback([args] { run_predict(*args); });
 }
