@@ -89,7 +89,7 @@ Result<void> check_model(const CodecModel& model, const Container& c) {
                 "model that it was made with",
                 c.model.value, model.fingerprint.value);
   }
-  if (c.numerics != static_cast<std::uint32_t>(kCodecNumerics)) {
+  if (c.numerics != kCodecNumerics) {
     return fail(
         FailureCode::unsupported,
         "[codec] decompress: got a file of numerics {}, expected {}; try the ddpm that made "

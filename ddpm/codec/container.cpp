@@ -60,7 +60,7 @@ const char* contradiction(const Container& c) {
 bool fits_short(const Container& c) {
   const ImageSize tile{static_cast<std::uint32_t>(c.tile.w), static_cast<std::uint32_t>(c.tile.h)};
   return c.images == 1 && c.sizes[0] == tile && c.transmitter == Transmitter::hadamard &&
-         c.numerics == kCodecNumerics && c.profile == 0 && c.step_table == 0 && c.seed == 0 &&
+         c.numerics == kShortNumerics && c.profile == 0 && c.step_table == 0 && c.seed == 0 &&
          c.mode != CodecMode::chain;
 }
 

@@ -51,7 +51,7 @@ struct Group {
 };
 
 /// Of the bits that predictions have in the files that are written and read: the denoiser is made
-/// with it. Short headers imply it.
+/// with it.
 inline constexpr int kCodecNumerics = 2;
 
 struct Container {

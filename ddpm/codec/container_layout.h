@@ -12,6 +12,7 @@ namespace ddpm::container {
 inline constexpr std::string_view kMagic = "DDPC";
 inline constexpr unsigned kShortLayout = 1, kLongLayout = 2;  // no flipped bit makes one the other
 inline constexpr std::size_t kShortHeader = 8;
+inline constexpr std::uint32_t kShortNumerics = 2;  // what a short header implies, for ever
 
 // Byte 4: layout | mode << 5.
 inline constexpr unsigned kLayoutBits = 31;

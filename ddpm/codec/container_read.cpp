@@ -74,7 +74,7 @@ Result<ReadContainer> read_short(std::string_view bytes, CodecMode mode) {
   Container& c = file.container;
   c.mode = mode;
   c.is_short = true;
-  c.numerics = kCodecNumerics;
+  c.numerics = kShortNumerics;
   c.model = {.value = fields.fixed(2) << 48, .bits = 16};
   if (fields.fixed(1) != crc8(bytes.substr(0, kShortHeader - 1))) {
     return corrupt("a header that its check sum does not fit");

@@ -90,6 +90,22 @@ TEST(Tridiagonal, KeepsTheTraceAndTheNorm) {
   EXPECT_NEAR(std::sqrt(squares), norm(m), 4 * 200 * 0x1p-53 * norm(m));
 }
 
+// Products of covariances have the fourth power of the features' scale, of which float32 allows
+// much: a power of two comes through exactly.
+TEST(Eigenvalues, OfVeryLargeAndSmallMatricesAreAsExact) {
+  ThreadPool pool(2);
+  const Matrix m = symmetric(70, 11);
+  const std::vector<double> want = eigenvalues(m, pool);
+  for (const int exponent : {500, -500}) {
+    Matrix scaled = m;
+    for (double& v : scaled.values) v = std::ldexp(v, exponent);
+    const std::vector<double> got = eigenvalues(scaled, pool);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      EXPECT_NEAR(std::ldexp(got[i], -exponent), want[i], 4 * 70 * 0x1p-53 * norm(m));
+    }
+  }
+}
+
 TEST(Tridiagonal, DoesNotDependOnThreads) {
   const Matrix m = symmetric(450, 6);
   ThreadPool one(1), three(3);

@@ -10,8 +10,7 @@ namespace {
 constexpr int kSide = 192;
 static_assert(kSide % kPackedRows == 0);
 
-// Products x y of rows first .. first + rows - 1 of x with the first `columns` of y; with x itself,
-// only those of smaller numbers are right.
+// Products x y of rows first .. first + rows - 1 of x with the first `columns` of y.
 template <class T>
 struct Panel {
   int first, rows, columns;
@@ -72,14 +71,20 @@ KernelRows<T>::KernelRows(const Features& features, std::span<const int> chosen,
       dims_(features.dims()),
       left_(packed_size(rows_, dims_)),
       right_(packed_size(rows_, dims_)) {
-  pool.run((rows_ + kPackedRows - 1) / kPackedRows, [&](int task, int) {
-    const int first = task * kPackedRows, count = std::min(kPackedRows, rows_ - first);
-    std::vector<double> row(dims_);
+  struct Scratch {
+    std::vector<double> row;
     std::vector<T> dense;
-    dense.reserve(std::size_t{1} * count * dims_);
-    for (int i = first; i < first + count; ++i) {
-      features.row(chosen[i], row.data());
-      dense.insert(dense.end(), row.begin(), row.end());
+  };
+  const std::size_t numbers = std::size_t{kPackedRows} * dims_;
+  std::vector<Scratch> scratch(pool.threads(),
+                               {std::vector<double>(dims_), std::vector<T>(numbers)});
+  pool.run((rows_ + kPackedRows - 1) / kPackedRows, [&](int task, int worker) {
+    const int first = task * kPackedRows, count = std::min(kPackedRows, rows_ - first);
+    auto& [row, dense] = scratch[worker];
+    for (int i = 0; i < count; ++i) {
+      features.row(chosen[first + i], row.data());
+      std::ranges::transform(row, dense.begin() + std::ptrdiff_t{1} * i * dims_,
+                             [](double v) { return static_cast<T>(v); });
     }
     pack_rows(Packing<T>{dense.data(), first, count, rows_, dims_, left_.data(), right_.data()});
   });

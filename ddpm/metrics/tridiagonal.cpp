@@ -12,11 +12,10 @@ constexpr int kPanel = 32;
 
 class Reduction {
  public:
-  Reduction(const Matrix& symmetric, ThreadPool& pool)
+  Reduction(Matrix symmetric, ThreadPool& pool)
       : n_(symmetric.rows),
-        a_(symmetric),
-        left_(2 * kPanel, n_),
-        right_(2 * kPanel, n_),
+        a_(std::move(symmetric)),
+        panel_(3 * kPanel, n_),
         parts_(kMostParts, n_),
         column_(n_),
         pool_(pool) {
@@ -36,8 +35,8 @@ class Reduction {
  private:
   static constexpr int kMostParts = 16;
 
-  double* v(int k) { return left_.row(k); }
-  double* w(int k) { return left_.row(kPanel + k); }
+  double* v(int k) { return panel_.row(k); }
+  double* w(int k) { return panel_.row(kPanel + k); }
 
   // Column i of the matrix from i on, with the k reflections of the panel so far; the next
   // reflection I - tau v v^T makes all but two of its elements 0.
@@ -53,8 +52,7 @@ class Reduction {
     if (rest == 1) return;
     const double tau = reflection(i + 1, k);
     reflect(i + 1, k, tau);
-    std::copy_n(v(k), n_, right_.row(kPanel + k));
-    std::copy_n(w(k), n_, right_.row(k));
+    std::copy_n(v(k), n_, panel_.row(2 * kPanel + k));
   }
 
   // v_k, 1 at `at` and 0 before, from the column; tau.
@@ -107,26 +105,42 @@ class Reduction {
     }
   }
 
-  // The panel's reflections, applied to what comes after it.
+  // The panel's reflections, applied to what comes after it: (v w) (w v)^T is taken off.
   void update(int first) {
     const int rest = n_ - first;
-    add_product({left_.row(0) + first, 1, n_}, {right_.row(0) + first, n_, 1}, rest, rest,
-                2 * kPanel, -1, a_.row(first) + first, n_, pool_, {.symmetric = true});
+    add_product({v(0) + first, 1, n_}, {w(0) + first, n_, 1}, rest, rest, 2 * kPanel, -1,
+                a_.row(first) + first, n_, pool_, {.symmetric = true});
   }
 
   int n_;
   Matrix a_;
-  Matrix left_, right_;  // the panel's v and then w; its w and then v
+  Matrix panel_;  // rows: its v, its w and its v again
   Matrix parts_;
   std::vector<double> column_;
   ThreadPool& pool_;
   Tridiagonal out_;
 };
 
+// Of the lower triangle's largest element: squares of elements must neither overflow nor vanish.
+int largest_exponent(const Matrix& m) {
+  double largest = 0;
+  for (int i = 0; i < m.rows; ++i) {
+    for (int j = 0; j <= i; ++j) largest = std::max(largest, std::abs(m.at(i, j)));
+  }
+  return largest > 0 ? std::ilogb(largest) : 0;
+}
+
 }  // namespace
 
 Tridiagonal tridiagonal(const Matrix& symmetric, ThreadPool& pool) {
-  return Reduction(symmetric, pool).run();
+  const int exponent = largest_exponent(symmetric);
+  Matrix scaled = symmetric;
+  for (double& value : scaled.values) value = std::ldexp(value, -exponent);
+  Tridiagonal t = Reduction(std::move(scaled), pool).run();
+  for (auto* const values : {&t.diagonal, &t.beside}) {
+    for (double& value : *values) value = std::ldexp(value, exponent);
+  }
+  return t;
 }
 
 }  // namespace ddpm

@@ -52,6 +52,7 @@ class PanelRow : public RowOp {
       const int total = run.images * group.pixels, most = pixels_in_cache();
       const int chunk = chunk_of(total, pool.threads(), most);
       const int chunks = (total + chunk - 1) / chunk;
+      // All panels of a chunk while it is cached; where all of x is, each worker's own panels.
       const bool cached = total <= most;
       pool.run(panels_.count * chunks, [&](int task, int) {
         const int panel = cached ? task / chunks : task % panels_.count;

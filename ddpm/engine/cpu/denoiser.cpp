@@ -72,11 +72,11 @@ class CpuDenoiser : public Denoiser {
 
 std::unique_ptr<Denoiser> make_denoiser(const Graph& graph, const Params& params, int max_batch,
                                         ThreadPool& pool, Profile profile, int numerics) {
-  constexpr int kFolds = 3;  // the first numerics that do
-  DDPM_CHECK(numerics == kFolds - 1 || numerics == kNumerics, "numerics {}", numerics);
+  constexpr int kUnfolded = 2;
+  DDPM_CHECK(numerics == kUnfolded || numerics == kNumerics, "numerics {}", numerics);
   Tape tape = tape_of(graph);
   Params folded;
-  if (profile == Profile::f32 && numerics >= kFolds) {
+  if (profile == Profile::f32 && numerics != kUnfolded) {
     folded = folded_params(fold_attention(tape), params, pool);
   }
   tape = inference_tape(std::move(tape));

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "ddpm/engine/cpu/passes.h"
@@ -94,8 +95,10 @@ struct Left {
   void times(std::span<const float> right, std::span<const float> start, std::span<float> to,
              ThreadPool& pool) const {
     const std::size_t columns = right.size() / inner;
-    pool.run(rows, [&](int i, int) {
-      std::vector<double> sums(columns, start.empty() ? 0.0 : start[i]);
+    std::vector<std::vector<double>> scratch(pool.threads(), std::vector<double>(columns));
+    pool.run(rows, [&](int i, int worker) {
+      std::vector<double>& sums = scratch[worker];
+      std::ranges::fill(sums, start.empty() ? 0.0 : start[i]);
       for (int k = 0; k < inner; ++k) {
         const double factor = at(i, k);
         const float* row = right.data() + k * columns;

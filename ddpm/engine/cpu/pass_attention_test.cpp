@@ -8,18 +8,8 @@
 namespace ddpm::cpu {
 namespace {
 
-UNetConfig attentive(int head) {
-  return {.in_channels = 3,
-          .out_channels = 3,
-          .height = 10,
-          .width = 6,
-          .block_out_channels = {16, 32},
-          .attention = {false, true},
-          .layers_per_block = 1,
-          .norm_num_groups = 8,
-          .dropout = 0,
-          .attention_head_dim = head};
-}
+Graph of_one_head() { return small_unets(0)[1]; }
+Graph of_three_heads() { return small_unets(0)[0]; }
 
 std::vector<float> predicted(const Graph& g, const Params& params, Profile profile, int numerics,
                              int threads = 2) {
@@ -32,7 +22,7 @@ std::vector<float> predicted(const Graph& g, const Params& params, Profile profi
 }
 
 TEST(FoldAttention, LeavesTwoProjectionsOfFour) {
-  const Graph g = unet(attentive(0));  // of 32 channels one head
+  const Graph g = of_one_head();
   Tape tape = tape_of(g);
   const int attentions = count(tape, Op::dot_tokens), convolutions = count(tape, Op::conv);
   ASSERT_EQ(attentions, 4);
@@ -42,7 +32,7 @@ TEST(FoldAttention, LeavesTwoProjectionsOfFour) {
 }
 
 TEST(FoldAttention, LeavesSeveralHeadsAlone) {
-  const Graph g = unet(attentive(8));
+  const Graph g = of_three_heads();
   Tape tape = tape_of(g);
   const std::vector<Value> order = tape.order;
   EXPECT_TRUE(fold_attention(tape).empty());
@@ -67,7 +57,7 @@ TEST(FoldAttention, LeavesWhatOthersReadAlone) {
 // unfolded network rounds as often: as derived in engine_test.cpp, 5e-6 of the rms, times 5.7 for
 // Winograd, 8 sigma.
 TEST(FoldAttention, ComputesTheSameFunction) {
-  const Graph g = unet(attentive(0));
+  const Graph g = of_one_head();
   const Params params = random_params(g);
   const std::vector<float> folded = predicted(g, params, Profile::f32, kNumerics);
   const std::vector<float> want = predicted(g, params, Profile::f32, 2);
@@ -81,7 +71,7 @@ TEST(FoldAttention, ComputesTheSameFunction) {
 }
 
 TEST(FoldAttention, IsOfTheFastProfileAlone) {
-  const Graph g = unet(attentive(0));
+  const Graph g = of_one_head();
   const Params params = random_params(g);
   EXPECT_EQ(predicted(g, params, Profile::f32_direct, kNumerics),
             predicted(g, params, Profile::f32_direct, 2));
@@ -115,7 +105,7 @@ TEST(FoldAttention, MultipliesWeights) {
 }
 
 TEST(FoldAttention, DoesNotDependOnThreads) {
-  const Graph g = unet(attentive(0));
+  const Graph g = of_one_head();
   const Params params = random_params(g);
   EXPECT_EQ(predicted(g, params, Profile::f32, kNumerics, 1),
             predicted(g, params, Profile::f32, kNumerics, 3));

@@ -9,22 +9,24 @@
 
 namespace ddpm::cpu {
 
-/// Dropout is the identity outside training: its readers read its input.
-void drop_dropout(Tape& tape);
-
-/// Attention of one head without its projections of keys and values. With h the tokens, the scores
-/// (W_q h_i + b_q) . (W_k h_j + b_k) are (M h_i + c) . h_j with M = W_k^T W_q and c = W_k^T b_q,
-/// but for what is the same for all j, which softmax ignores; and W_o sum_j p_ij (W_v h_j + b_v) +
-/// b_o is W_o W_v sum_j p_ij h_j + W_o b_v + b_o, since the p_ij of an i add up to 1. Half of the
-/// products of the four projections remain.
+/// Names of parameters of an attention of one head; query and out now stand for two layers each.
 struct FoldedAttention {
-  std::string query, key, value, out;  // names of parameters; the first and last stand for both
+  std::string query, key, value, out;
 };
+
+/// Takes the projections of keys and values out of every attention of one head. With h the tokens,
+/// the scores (W_q h_i + b_q) . (W_k h_j + b_k) are (M h_i + c) . h_j with M = W_k^T W_q and c =
+/// W_k^T b_q, but for what is the same for all j, which softmax ignores; and W_o sum_j p_ij (W_v
+/// h_j
+/// + b_v) + b_o is W_o W_v sum_j p_ij h_j + W_o b_v + b_o, since the p_ij of an i add up to 1.
 std::vector<FoldedAttention> fold_attention(Tape& tape);
 
 /// Weights and biases of the folded rows, by the names `query` and `out`, rounded once to float32.
 Params folded_params(const std::vector<FoldedAttention>& folds, const Params& params,
                      ThreadPool& pool);
+
+/// Dropout is the identity outside training: its readers read its input.
+void drop_dropout(Tape& tape);
 
 /// Rows that depend on time and label alone, moved to the front of the tape, after the inputs.
 struct TimeRows {

@@ -89,7 +89,7 @@ View Program::view(Value v) const {
 void Program::pack(const Params& params, const Params& folded) {
   for (std::size_t v = 0; v < rows_.size(); ++v) {
     if (!rows_[v]) continue;
-    const bool from_folded =
+    const bool from_folded =  // no name is put together in training, which may not allocate
         !folded.specs().empty() && folded.has(graph().nodes()[v].param + ".weight");
     rows_[v]->pack(from_folded ? folded : params, pool_);
   }

@@ -136,7 +136,7 @@ TEST(VectorJacobian, ForwardHasTheBitsOfTheUnfoldedDenoiser) {
     const Params params = random_params(g);
     const Call call(config, 3);
     const auto f = make_vector_jacobian(g, params, 3, pool);
-    const auto denoiser = make_denoiser(g, params, 3, pool, Profile::f32, kNumerics - 1);
+    const auto denoiser = make_denoiser(g, params, 3, pool, Profile::f32, 2);
     std::vector<float> out(3 * denoiser->out_shape().size());
     denoiser->predict(call.x, call.time, call.label, out);
     EXPECT_EQ(run(*f, call, 3).out, out);
