@@ -1,5 +1,8 @@
 // The only file that sees Eigen.
 #include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+#include <span>
 
 #include "ddpm/base/error.h"
 #include "ddpm/metrics/factor.h"
@@ -19,17 +22,33 @@ void check(const Solver& solver, int n) {
               n, n);
 }
 
+// Of the largest element.
+int largest_exponent(const Matrix& m) {
+  double largest = 0;
+  for (const double value : m.values) largest = std::max(largest, std::abs(value));
+  return largest > 0 ? std::ilogb(largest) : 0;
+}
+
+void multiply_by_power(std::span<double> values, int exponent) {
+  for (double& value : values) value = std::ldexp(value, exponent);
+}
+
 }  // namespace
 
 std::vector<double> eigenvalues(const Matrix& m, ThreadPool& pool) {
   DDPM_CHECK(m.rows == m.cols);
   if (m.rows == 0) return {};
-  const Tridiagonal t = tridiagonal(m, pool);
+  const int exponent = largest_exponent(m);
+  Matrix scaled = m;
+  multiply_by_power(scaled.values, -exponent);
+  const Tridiagonal t = tridiagonal(std::move(scaled), pool);
   Solver solver(m.rows);
   solver.computeFromTridiagonal(VectorMap(t.diagonal.data(), m.rows),
                                 VectorMap(t.beside.data(), m.rows - 1), Eigen::EigenvaluesOnly);
   check(solver, m.rows);
-  return {solver.eigenvalues().data(), solver.eigenvalues().data() + m.rows};
+  std::vector<double> values(solver.eigenvalues().data(), solver.eigenvalues().data() + m.rows);
+  multiply_by_power(values, exponent);
+  return values;
 }
 
 EigenSystem eigenvectors(const Matrix& m) {

@@ -121,26 +121,10 @@ class Reduction {
   Tridiagonal out_;
 };
 
-// Of the lower triangle's largest element: squares of elements must neither overflow nor vanish.
-int largest_exponent(const Matrix& m) {
-  double largest = 0;
-  for (int i = 0; i < m.rows; ++i) {
-    for (int j = 0; j <= i; ++j) largest = std::max(largest, std::abs(m.at(i, j)));
-  }
-  return largest > 0 ? std::ilogb(largest) : 0;
-}
-
 }  // namespace
 
-Tridiagonal tridiagonal(const Matrix& symmetric, ThreadPool& pool) {
-  const int exponent = largest_exponent(symmetric);
-  Matrix scaled = symmetric;
-  for (double& value : scaled.values) value = std::ldexp(value, -exponent);
-  Tridiagonal t = Reduction(std::move(scaled), pool).run();
-  for (auto* const values : {&t.diagonal, &t.beside}) {
-    for (double& value : *values) value = std::ldexp(value, exponent);
-  }
-  return t;
+Tridiagonal tridiagonal(Matrix symmetric, ThreadPool& pool) {
+  return Reduction(std::move(symmetric), pool).run();
 }
 
 }  // namespace ddpm
