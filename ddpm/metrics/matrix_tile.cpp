@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "ddpm/metrics/fma-inl.h"
+#include "ddpm/base/fma-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddpm::HWY_NAMESPACE {

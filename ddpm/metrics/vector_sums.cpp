@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ddpm/metrics/fma-inl.h"
+#include "ddpm/base/fma-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddpm::HWY_NAMESPACE {

@@ -9,7 +9,7 @@
 
 #include <hwy/highway.h>
 
-#include <cmath>
+#include "ddpm/base/fma-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddpm::cpu::HWY_NAMESPACE {
@@ -24,14 +24,7 @@ HWY_INLINE V load(const float* p) { return hn::LoadU(D(), p); }
 HWY_INLINE void store(V v, float* p) { hn::StoreU(v, D(), p); }
 HWY_INLINE V all(float x) { return hn::Set(D(), x); }
 
-// a * b + c with one rounding. Highway 1.0.3's own MulAdd rounds twice on SCALAR.
-HWY_INLINE V fma(V a, V b, V c) {
-#if HWY_TARGET == HWY_SCALAR
-  return V(std::fma(a.raw, b.raw, c.raw));
-#else
-  return hn::MulAdd(a, b, c);
-#endif
-}
+using ddpm::HWY_NAMESPACE::fma;
 
 // e^x, relative error below 2e-7; x is clamped to [-87, 88], so never 0, infinite or subnormal.
 HWY_INLINE V exp(V x) {

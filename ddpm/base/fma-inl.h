@@ -1,10 +1,12 @@
-// Included once an instruction set, after hwy/highway.h.
-#if defined(DDPM_METRICS_FMA_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef DDPM_METRICS_FMA_INL
-#undef DDPM_METRICS_FMA_INL
+// Included once for each instruction set (Highway's pattern).
+#if defined(DDPM_BASE_FMA_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef DDPM_BASE_FMA_INL_H_
+#undef DDPM_BASE_FMA_INL_H_
 #else
-#define DDPM_METRICS_FMA_INL
+#define DDPM_BASE_FMA_INL_H_
 #endif
+
+#include <hwy/highway.h>
 
 #include <cmath>
 
