@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <vector>
 
 namespace ddpm {
@@ -28,21 +27,5 @@ struct CacheLineAllocator {
 template <class T>
 using LineVector = std::vector<T, CacheLineAllocator<T>>;
 using Floats = LineVector<float>;
-
-/// n numbers that nothing has set: what first writes them should also be who works on them.
-template <class T>
-class LineArray {
- public:
-  explicit LineArray(std::size_t n) : data_(CacheLineAllocator<T>().allocate(n), {n}) {}
-  T* data() { return data_.get(); }
-  const T* data() const { return data_.get(); }
-
- private:
-  struct Free {
-    std::size_t n;
-    void operator()(T* p) const { CacheLineAllocator<T>().deallocate(p, n); }
-  };
-  std::unique_ptr<T[], Free> data_;
-};
 
 }  // namespace ddpm

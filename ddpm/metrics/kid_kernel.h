@@ -23,7 +23,7 @@ class KernelRows {
 
  private:
   int rows_, dims_;
-  LineArray<T> left_, right_;
+  LineVector<T> left_, right_;
 };
 
 /// Over all pairs of a row of x and a row of y, without a row's pair with itself when both are one
