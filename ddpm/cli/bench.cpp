@@ -171,7 +171,8 @@ void add_bench(CLI::App& app) {
       ->check(whole_number())
       ->check(CLI::Range(1, kMaxBenchBatch));
   command->add_flag("--train", args->train, "measure training steps too");
-  command->add_option("--profile", args->profile, "f32, or f32-direct without Winograd");
+  command->add_option("--profile", args->profile,
+                      "f32, or f32-direct: every row as the graph has it, without Winograd");
   add_threads(*command, args->threads);
   command->add_flag("--json", args->json, "print it as JSON");
   command->footer(
